@@ -1,0 +1,1 @@
+"""Equinox: the evaluation of co-located DNN training and inference, from numerics to figures."""

@@ -1,0 +1,113 @@
+"""The typed config: what to run. `parse_config` is the only way in; unknown keys are errors."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, ClassVar, final
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from equinox.config.checks import STRICT
+from equinox.config.colocation import Colocation
+from equinox.config.design_space import DesignSpace
+from equinox.config.training import Training, TrainingJob
+
+CONFIG_DIR = Path(__file__).parents[2] / "config"
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything that a run of the workflow depends on, but for data, constants and code."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    scale: str
+    data_dir: str | None
+    training: Training
+    design_space: DesignSpace
+    colocation: Colocation
+
+    def training_job(self, task: str, encoding: str) -> TrainingJob:
+        """Return what the training job of one task in one encoding depends on."""
+        return TrainingJob(
+            name=task,
+            task=self.training.tasks[task],
+            encoding=encoding,
+            definition=self.training.encodings.get(encoding),
+            seeds=tuple(range(self.training.runs[task][encoding])),
+            data_dir=self.data_dir,
+        )
+
+
+def parse_config(values: Mapping[str, Any]) -> Config:
+    """Return `values` as a Config.
+
+    Raises:
+        ValueError: a key is unknown or missing, or a value has the wrong type or is out of range;
+            the message has one line for each, with key, value and rule.
+    """
+    try:
+        config = TypeAdapter(Config).validate_python(values)
+    except ValidationError as error:
+        raise ValueError(_explain(error)) from None
+    _check_references(config)
+    return config
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with the values of `over`; sections are merged key by key."""
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = merge(old, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _explain(error: ValidationError) -> str:
+    lines = ["the config (config/config.yaml, config/scales, --config) has errors:"]
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"])
+        message = item["msg"]
+        if item["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+            message = "unknown key" + _suggest(item["loc"])
+        elif item["type"] in ("missing", "missing_argument", "missing_keyword_only_argument"):
+            message = "missing; give it a value"
+        lines.append(f"  {key} = {_shorten(item['input'])}: {message}")
+    return "\n".join(lines)
+
+
+def _shorten(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _suggest(location: tuple[int | str, ...]) -> str:
+    known = _known_keys(TypeAdapter(Config).json_schema())
+    close = get_close_matches(str(location[-1]), sorted(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known keys: {', '.join(sorted(known))}"
+
+
+def _known_keys(schema: Mapping[str, Any]) -> set[str]:
+    parts = [schema, *schema.get("$defs", {}).values()]
+    return {key for part in parts for key in part.get("properties", {})}
+
+
+def _check_references(config: Config) -> None:
+    unknown = sorted(set(config.training.runs) - set(config.training.tasks))
+    if unknown:
+        raise ValueError(
+            f"training.runs names the task {unknown[0]!r}, which training.tasks does not define; "
+            f"defined are {sorted(config.training.tasks)}"
+        )
+    for kind, name in (
+        ("technology", config.design_space.technology),
+        ("workloads", config.design_space.workload),
+        ("workloads", config.colocation.workload),
+        ("workloads", config.colocation.training_workload),
+    ):
+        known = sorted(path.stem for path in (CONFIG_DIR / kind).glob("*.yaml"))
+        if name not in known:
+            raise ValueError(f"the config names config/{kind}/{name}.yaml; there are {known}")

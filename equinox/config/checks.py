@@ -1,0 +1,27 @@
+"""Types of config values with their ranges, and the reading of checked records from JSON."""
+
+from typing import Annotated, Any, TypeVar
+
+from annotated_types import Ge, Gt, Le, MinLen
+from pydantic import ConfigDict, TypeAdapter
+
+Positive = Annotated[float, Gt(0)]
+NonNegative = Annotated[float, Ge(0)]
+Share = Annotated[float, Ge(0), Le(1)]
+Count = Annotated[int, Ge(1)]
+Seed = Annotated[int, Ge(0)]
+Name = Annotated[str, MinLen(1)]
+
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+Record = TypeVar("Record")
+
+
+def from_json(kind: type[Record], text: str) -> Record:
+    """Return `text` as a `kind`; unknown keys and values out of range are a ValueError."""
+    return TypeAdapter(kind).validate_json(text)
+
+
+def to_jsonable(record: object) -> Any:
+    """Return `record` as plain dictionaries, lists and numbers."""
+    return TypeAdapter(type(record)).dump_python(record, mode="json")

@@ -1,0 +1,50 @@
+"""What co-location is simulated: designs, workloads, policies, loads."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal, final
+
+from annotated_types import MinLen
+from pydantic import ConfigDict
+
+from equinox.config.checks import STRICT, Count, Name, NonNegative, Positive, Seed, Share
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Fleet:
+    """Many accelerators under the load of a day."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    accelerators: Count
+    intervals: Count  # of a day
+    mean_load: Share
+    peak_to_trough: Positive
+    balancers: Annotated[tuple[Name, ...], MinLen(1)]
+    schedulings: Annotated[tuple[Name, ...], MinLen(1)]
+    pack_load: Share  # load to which "pack" fills an accelerator
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Colocation:
+    """The simulations: every combination of designs, batchings, schedulings, loads and seeds."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    encoding: Name
+    designs: Annotated[tuple[Name, ...], MinLen(1)]
+    workload: Name  # inference; a file in config/workloads
+    training_workload: Name
+    training_batch: Count
+    arrivals: Literal["poisson"] = "poisson"
+    batchings: Annotated[tuple[Name, ...], MinLen(1)]
+    schedulings: Annotated[tuple[Name, ...], MinLen(1)]
+    loads: Annotated[tuple[Positive, ...], MinLen(1)]
+    seeds: Annotated[tuple[Seed, ...], MinLen(1)]
+    requests: Count  # measured, after warm-up
+    warm_up: Share  # share of a run left out at its start
+    adaptive_timeout: NonNegative  # in service times of a full batch
+    guard_batches: Positive  # training stops while more batches than this wait
+    latency_target_us: Positive  # service time constraint of the thesis
+    fleet: Fleet

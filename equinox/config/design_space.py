@@ -1,0 +1,45 @@
+"""What hardware is searched: budget, encodings, the grid of shapes and voltages."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, final
+
+from annotated_types import MinLen
+from pydantic import ConfigDict
+
+from equinox.config.checks import STRICT, Count, Name, Positive
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """What one accelerator may use."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    area_mm2: Positive
+    power_w: Positive
+    sram_mib: Positive
+    dram_gb_per_s: Positive  # 1e9 bytes per second
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class DesignSpace:
+    """The search: all shapes and voltages of arrays within a budget."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    technology: Name  # a file in config/technology
+    workload: Name  # a file in config/workloads; its service time is constrained
+    training_batch: Count
+    budget: Budget
+    encodings: Annotated[tuple[Name, ...], MinLen(1)]
+    max_rows: Count
+    widths: Annotated[tuple[Count, ...], MinLen(1)]
+    min_voltage_v: Positive
+    max_voltage_v: Positive
+    voltage_steps: Count  # voltages on the grid from min to max, both included
+    monte_carlo_draws: Count
+    monte_carlo_seed: int = 0
+    density_encodings: Annotated[tuple[Name, ...], MinLen(1)]
+    density_blocks: Annotated[tuple[Count, ...], MinLen(1)]

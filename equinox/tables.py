@@ -1,0 +1,359 @@
+"""The tables that stages exchange: every column's type, unit, meaning and range, declared once.
+
+`write_table` and `read_table` check a frame against its declaration, so that a wrong value is
+found where it is made. Unit and meaning travel in the Parquet schema. To add a table, add an
+entry to `TABLES`.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+Kind = Literal["text", "integer", "number"]
+
+_ARROW = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64()}
+
+
+@final
+@dataclass(frozen=True)
+class Column:
+    """One quantity: its name, kind, unit (empty for ratios and names), meaning and range."""
+
+    name: str
+    kind: Kind
+    unit: str
+    meaning: str
+    low: float = -np.inf
+    high: float = np.inf
+    nullable: bool = False
+
+    @property
+    def field(self) -> pa.Field:
+        """The Arrow field; unit and meaning are its metadata."""
+        metadata = {"unit": self.unit, "meaning": self.meaning}
+        return pa.field(self.name, _ARROW[self.kind], nullable=self.nullable, metadata=metadata)
+
+
+@final
+@dataclass(frozen=True)
+class Table:
+    """One table: its name, what a row is, the columns that identify a row, and all columns."""
+
+    name: str
+    row: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema in the declared order of columns."""
+        return pa.schema(
+            [column.field for column in self.columns],
+            metadata={"table": self.name, "row": self.row, "key": json.dumps(self.key)},
+        )
+
+
+def text(name: str, meaning: str, *, nullable: bool = False) -> Column:
+    """A column of words."""
+    return Column(name, "text", "", meaning, nullable=nullable)
+
+
+def count(name: str, meaning: str, *, low: float = 0, nullable: bool = False) -> Column:
+    """A column of whole numbers."""
+    return Column(name, "integer", "", meaning, low=low, nullable=nullable)
+
+
+def share(name: str, meaning: str, *, high: float = 1, nullable: bool = False) -> Column:
+    """A column of ratios, 0 to `high`."""
+    return Column(name, "number", "", meaning, low=0, high=high, nullable=nullable)
+
+
+def number(
+    name: str, unit: str, meaning: str, *, low: float = 0, nullable: bool = False
+) -> Column:
+    """A column of quantities with a unit, at least `low`."""
+    return Column(name, "number", unit, meaning, low=low, nullable=nullable)
+
+
+_DESIGN_POINT = (
+    text("encoding", "how operands of dot products are stored"),
+    count("rows", "rows of an array, which is the batch", low=1),
+    count("columns", "columns of an array", low=1),
+    count("width", "values that a processing element multiplies per cycle", low=1),
+    count("arrays", "arrays", low=1),
+    number("voltage_v", "V", "supply voltage of the logic"),
+    number("frequency_hz", "Hz", "clock frequency"),
+    number("area_mm2", "mm2", "die area"),
+    number("power_w", "W", "power at full utilization"),
+    number("service_time_us", "us", "time of one full batch of the inference workload"),
+    number("throughput_op_per_s", "op/s", "inference throughput, full batches back to back"),
+    number("peak_op_per_s", "op/s", "peak throughput"),
+    number("training_op_per_s", "op/s", "training throughput, compute and DRAM roofline"),
+)
+
+TABLES: Mapping[str, Table] = {
+    table.name: table
+    for table in (
+        Table(
+            "accuracy",
+            "the state of one training run after one epoch",
+            ("task", "encoding", "seed", "epoch"),
+            (
+                text("task", "model and data that are trained"),
+                text("dataset", "the data, by name"),
+                text("encoding", "how operands of dot products are stored"),
+                count("seed", "seed of initialization, data order and stochastic rounding"),
+                count("epoch", "epochs trained so far", low=1),
+                count("mantissa_bits", "bits of a mantissa, sign included", low=1),
+                text("tile", "values that share an exponent: rows x columns, tensor or value"),
+                text("blocks", "what shares an exponent in activations: sample, tile, ..."),
+                count("storage_bits", "bits of a stored weight's mantissa, sign included"),
+                text("storage_rounding", "rounding of stored weights: nearest or stochastic"),
+                text("metric", "error (share of test images) or perplexity (of test text)"),
+                number("value", "", "the metric; empty when the run diverged", nullable=True),
+                number("train_loss", "nat", "mean training loss of the epoch", nullable=True),
+                text("status", "ok or diverged"),
+            ),
+        ),
+        Table(
+            "density",
+            "the cost of one multiply-accumulate in one encoding",
+            ("model", "encoding", "block"),
+            (
+                text("model", "how components are composed: this product's, or the authors'"),
+                text("encoding", "how operands are stored"),
+                count("block", "values that share an exponent and an accumulator", low=1),
+                number("area_um2", "um2", "area per multiply-accumulate"),
+                number("energy_pj", "pJ", "energy per multiply-accumulate", nullable=True),
+                number("operand_bit", "bit", "bits of an operand, exponent share included"),
+                number("storage_bit", "bit", "bits of a stored weight"),
+            ),
+        ),
+        Table(
+            "design_space",
+            "the largest number of arrays that fits, for one shape and voltage",
+            ("encoding", "rows", "width", "voltage_v"),
+            (*_DESIGN_POINT, text("bound_by", "the limit that one more array would break")),
+        ),
+        Table(
+            "pareto",
+            "a design point that no other of its encoding beats in both",
+            ("encoding", "rows", "width", "voltage_v"),
+            _DESIGN_POINT,
+        ),
+        Table(
+            "designs",
+            "a named design point",
+            ("design", "encoding"),
+            (
+                text("design", "min_latency, 50us, 500us, unconstrained, ..."),
+                *_DESIGN_POINT,
+                count("sram_byte", "capacity of on-chip memory"),
+                number("dram_byte_per_s", "B/s", "bandwidth of DRAM"),
+            ),
+        ),
+        Table(
+            "breakdown",
+            "one component of a named design",
+            ("design", "encoding", "component"),
+            (
+                text("design", "name of the design"),
+                text("encoding", "how operands of dot products are stored"),
+                text("component", "part of the accelerator"),
+                number("area_mm2", "mm2", "area of the component"),
+                number("power_w", "W", "power of the component at full utilization"),
+            ),
+        ),
+        Table(
+            "sensitivity",
+            "one quantity under one setting of the constants",
+            ("study", "constant", "setting", "quantity"),
+            (
+                text("study", "baseline, one_at_a_time, choice or monte_carlo"),
+                text("constant", "constant or choice that was changed; all for monte_carlo"),
+                text("setting", "low, high, the name of the choice, or the draw's number"),
+                number("constant_value", "", "its value there", low=-np.inf, nullable=True),
+                text("unit", "unit of the constant"),
+                text("quantity", "the ratio that is claimed"),
+                number("value", "", "its value; empty where no design fits", nullable=True),
+            ),
+        ),
+        Table(
+            "colocation",
+            "one simulated operating point",
+            (
+                *("design", "encoding", "workload", "training_task", "arrivals"),
+                *("batching", "scheduling", "load", "seed"),
+            ),
+            (
+                text("design", "named design"),
+                text("encoding", "how operands of dot products are stored"),
+                text("workload", "inference workload"),
+                text("training_task", "training workload beside it"),
+                text("arrivals", "arrival process"),
+                text("batching", "batching policy"),
+                text("scheduling", "scheduling policy"),
+                share("load", "arrival rate over saturation rate", high=np.inf),
+                count("seed", "seed of the arrivals"),
+                count("requests", "requests measured, after warm-up"),
+                *(
+                    number(f"{name}_latency_us{end}", "us", f"{name} latency{what}", nullable=True)
+                    for name in ("mean", "p50", "p99", "p999")
+                    for end, what in (
+                        ("", ""),
+                        ("_low", ", lower 95 % bound"),
+                        ("_high", ", upper 95 % bound"),
+                    )
+                ),
+                number("service_time_us", "us", "time of one full batch alone"),
+                number("inference_op_per_s", "op/s", "inference throughput, padding not counted"),
+                number("training_op_per_s", "op/s", "training throughput"),
+                share("training_relative", "training over dedicated_training", high=np.inf),
+                share("inference_share", "of MMU cycles: inference"),
+                share("padding_share", "of MMU cycles: rows of a batch without a request"),
+                share("training_share", "of MMU cycles: training"),
+                share("stalled_share", "of MMU cycles: work waits for operands or results"),
+                share("idle_share", "of MMU cycles: nothing to do"),
+            ),
+        ),
+        Table(
+            "fleet",
+            "one interval of a day over a fleet of accelerators",
+            ("balancer", "design", "scheduling", "interval"),
+            (
+                text("balancer", "how requests are spread over accelerators"),
+                text("design", "named design"),
+                text("scheduling", "scheduling policy"),
+                count("interval", "index of the interval of the day"),
+                number("time_h", "h", "start of the interval"),
+                share("load", "fleet's arrival rate over its saturation rate"),
+                count("accelerators", "accelerators in the fleet", low=1),
+                number("p99_latency_us", "us", "99th percentile of the busiest group"),
+                number("reclaimed_accelerators", "", "training, in dedicated accelerators"),
+                number("power_w", "W", "power of the fleet"),
+            ),
+        ),
+        Table(
+            "claims",
+            "one published statement beside what came out here",
+            ("id",),
+            (
+                text("id", "name of the claim"),
+                text("chapter", "encoding, design_space, colocation or hardware"),
+                text("statement", "what was published"),
+                text("quantity", "what is compared"),
+                number("published", "", "published value", low=-np.inf, nullable=True),
+                number("reproduced", "", "value computed here", low=-np.inf, nullable=True),
+                number("low", "", "lower bound of its interval", low=-np.inf, nullable=True),
+                number("high", "", "upper bound of its interval", low=-np.inf, nullable=True),
+                text("unit", "unit of the values"),
+                text("verdict", "reproduced, partly, not_reproduced or not_run"),
+                text("reason", "why the verdict, or what it would take"),
+                text("source", "where it was published"),
+                text("from_table", "the table that the value was computed from"),
+            ),
+        ),
+    )
+}
+
+
+def check_table(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return `frame` in the declared order of columns and rows if it fits table `name`.
+
+    Raises:
+        ValueError: a column is missing or unknown, a value is missing, of a wrong kind or out of
+            range, or two rows have the same key.
+    """
+    table = TABLES[name]
+    names = [column.name for column in table.columns]
+    _check_names(table, list(frame.columns), names)
+    frame = frame[names]
+    for column in table.columns:
+        _check_column(table, column, frame)
+    double = frame[frame.duplicated(list(table.key))]
+    if len(double):
+        raise ValueError(f"table {name}: two rows have the key {_row(table, double.iloc[0])}")
+    return frame.sort_values(list(table.key), kind="stable", ignore_index=True)
+
+
+def _check_names(table: Table, found: Sequence[str], declared: Sequence[str]) -> None:
+    missing, unknown = set(declared) - set(found), set(found) - set(declared)
+    if missing or unknown:
+        raise ValueError(
+            f"table {table.name}: missing columns {sorted(missing)}, unknown columns "
+            f"{sorted(unknown)}; declare columns in equinox/tables.py"
+        )
+
+
+def _check_column(table: Table, column: Column, frame: pd.DataFrame) -> None:
+    values = frame[column.name]
+    where = f"table {table.name}: {column.name}"
+    if not column.nullable and values.isna().any():
+        raise ValueError(f"{where} is empty in the row {_row(table, frame[values.isna()].iloc[0])}")
+    if column.kind == "text":
+        return
+    numeric = pd.to_numeric(values, errors="coerce")
+    wrong = values.notna() & (numeric.isna() | (numeric < column.low) | (numeric > column.high))
+    if column.kind == "integer":
+        wrong |= values.notna() & (numeric % 1 != 0)
+    if wrong.any():
+        row = frame[wrong].iloc[0]
+        raise ValueError(
+            f"{where} is {row[column.name]!r} in the row {_row(table, row)}, not a {column.kind} "
+            f"in [{column.low:g}, {column.high:g}] {column.unit}".rstrip()
+        )
+
+
+def _row(table: Table, row: pd.Series) -> dict[str, object]:
+    return {name: row[name] for name in table.key}
+
+
+def write_table(frame: pd.DataFrame, name: str, path: str | Path) -> None:
+    """Check `frame` against table `name` and write it to `path` at once or not at all."""
+    frame = check_table(frame, name)
+    arrow = pa.Table.from_pandas(frame, TABLES[name].schema, preserve_index=False)
+    arrow = arrow.replace_schema_metadata(TABLES[name].schema.metadata)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    pq.write_table(arrow, partial)
+    os.replace(partial, path)
+
+
+def read_table(name: str, path: str | Path) -> pd.DataFrame:
+    """Return table `name` from `path`, checked against its declaration.
+
+    Raises:
+        ValueError: the file is not a Parquet file, or does not fit the declaration.
+    """
+    try:
+        frame = pq.read_table(path).to_pandas()
+    except pa.ArrowInvalid as error:
+        raise ValueError(
+            f"{path} is not a readable Parquet file ({error}); delete it and run snakemake again"
+        ) from error
+    return check_table(frame, name)
+
+
+def collect_table(name: str, paths: Iterable[str | Path], output: str | Path) -> None:
+    """Write table `name` to `output` from the parts in `paths`."""
+    write_table(pd.concat([pd.read_parquet(path) for path in paths]), name, output)
+
+
+def describe_tables() -> str:
+    """Return the declarations as Markdown, for `results/README.md`."""
+    lines = ["# Tables", "", "Made from the declarations in `equinox/tables.py`.", ""]
+    for table in TABLES.values():
+        lines += [f"## {table.name}", "", f"A row is {table.row}; key: {', '.join(table.key)}.", ""]
+        lines += ["| column | type | unit | meaning |", "|---|---|---|---|"]
+        lines += [f"| {c.name} | {c.kind} | {c.unit} | {c.meaning} |" for c in table.columns]
+        lines.append("")
+    return "\n".join(lines)
