@@ -1,0 +1,84 @@
+"""Round a tensor to a number format."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from equinox.encodings import reference
+from equinox.encodings.formats import SAMPLE, BlockFloat, Encoding, Float, Format
+from equinox.encodings.random_bits import draw_key
+
+
+def quantize(
+    x: Tensor,
+    format_or_encoding: Format | Encoding,
+    *,
+    out: Tensor | None = None,
+    generator: torch.Generator | None = None,
+    blocks: Literal["sample", "tile"] = "tile",
+) -> Tensor:
+    """Return `x` rounded to a format, with the same shape and dtype.
+
+    A tensor is seen as the matrix (dim 0, all other dims), cut into the format's tiles from the
+    top-left corner. A block of block floating point has the exponent e = floor(log2(max |x|)); its
+    values are rounded to multiples of 2**(e - mantissa_bits + 2), ties to even, and saturate
+    at ±(2**(mantissa_bits - 1) - 1) of them. Zeros keep their sign. A block that holds an infinity
+    or a NaN is returned as it is. Subnormal values are values like others; an exponent that does
+    not fit into the format's `exponent_bits` saturates, so that larger values do, and smaller ones
+    lose digits. Gradients do not flow through: `equinox.encodings.functional` has the dot products.
+
+    Args:
+        x: Floating point values on any device; float32 on the CPU has fast kernels.
+        format_or_encoding: A format; an encoding stands for the format of its weights.
+        out: Where to put the result, of the shape and dtype of `x`; may be `x` itself.
+        generator: Source of randomness; needed by, and only used for, stochastic rounding.
+        blocks: "sample" overrides a block format's tile: one exponent per index of dim 0.
+
+    Raises:
+        ValueError: `x` is not floating point, `out` does not match, or stochastic rounding
+            has no generator.
+
+    Source: Drumond et al., "Training DNNs with Hybrid Block Floating Point", NeurIPS 2018.
+    """
+    is_encoding = isinstance(format_or_encoding, Encoding)
+    number_format = format_or_encoding.w if is_encoding else format_or_encoding  # type: ignore[union-attr]
+    if blocks == "sample" and isinstance(number_format, BlockFloat):
+        number_format = replace(number_format, tile=SAMPLE)
+    _check(x, out)
+    rounded = encode(x.detach(), number_format, generator)
+    if out is not None:
+        return out.copy_(rounded)
+    return x.clone() if rounded is x else rounded
+
+
+def encode(x: Tensor, number_format: Format, generator: torch.Generator | None) -> Tensor:
+    """Return `x` rounded, without checks, and itself where the format holds every float32."""
+    key = _key(number_format, generator)
+    if isinstance(number_format, Float) and x.dtype is torch.float32:
+        if number_format.is_fp32:
+            return x
+        if number_format.exponent_bits == 8 and number_format.mantissa_bits == 8 and key is None:
+            return x.bfloat16().float()
+    return reference.quantize(x, number_format, key)
+
+
+def _key(number_format: Format, generator: torch.Generator | None) -> int | None:
+    if number_format.rounding == "nearest":
+        return None
+    if generator is None:
+        raise ValueError("stochastic rounding needs a generator; pass a seeded torch.Generator")
+    return draw_key(generator)
+
+
+def _check(x: Tensor, out: Tensor | None) -> None:
+    if not x.is_floating_point():
+        raise ValueError(f"x has dtype {x.dtype}; only floating point values can be rounded")
+    if out is not None and (out.shape != x.shape or out.dtype != x.dtype):
+        raise ValueError(
+            f"out is {out.dtype} of shape {tuple(out.shape)}; it must be "
+            f"{x.dtype} of shape {tuple(x.shape)}, like x"
+        )
