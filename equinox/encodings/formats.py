@@ -261,9 +261,7 @@ def _block_encoding(name: str, choices: _BlockChoices) -> Encoding:
     storage: Format = FP32
     if choices.storage_bits != 32:
         _check_bits("storage_bits", choices.storage_bits, choices.mantissa_bits, 24)
-        storage = replace(
-            w, mantissa_bits=choices.storage_bits, rounding=choices.storage_rounding
-        )
+        storage = replace(w, mantissa_bits=choices.storage_bits, rounding=choices.storage_rounding)
     grad = replace(x, rounding=choices.gradient_rounding)
     return Encoding(name=name, x=x, w=w, grad=grad, storage=storage, blocks=choices.blocks)
 

@@ -30,9 +30,7 @@ def lstm_layer(
     return cast(tuple[Tensor, Tensor], outputs)
 
 
-def gru_layer(
-    x: Tensor, h: Tensor, weights: tuple[Tensor, ...], operands: Operands
-) -> Tensor:
+def gru_layer(x: Tensor, h: Tensor, weights: tuple[Tensor, ...], operands: Operands) -> Tensor:
     """Return the outputs (time, batch, hidden) of a layer of GRU; see `lstm_layer`."""
     w_ih, w_hh, b_ih, b_hh = (*weights, None, None)[:4]
     return cast(Tensor, _Gru.apply(x, h, w_ih, w_hh, b_ih, b_hh, operands))

@@ -31,7 +31,9 @@ def quantize(x: Tensor, number_format: Format, key: int | None = None) -> Tensor
             rounded = _fixed(matrix, number_format, key)
         case Float():
             rounded = _float(matrix, number_format, key)
-    return rounded.to(x.dtype).reshape(x.shape)
+    # A value that is not a number is to stay as it is, with the bits that conversion would change.
+    rounded = rounded.reshape(x.shape)
+    return torch.where(rounded.isnan(), x, rounded.to(x.dtype))
 
 
 def _block_float(matrix: Tensor, block_float: BlockFloat, key: int | None) -> Tensor:
@@ -41,7 +43,7 @@ def _block_float(matrix: Tensor, block_float: BlockFloat, key: int | None) -> Te
     step = _power_of_two(exponent - block_float.mantissa_bits + 2)
     limit = 2 ** (block_float.mantissa_bits - 1) - 1
     mantissa = _round(matrix / step, key).clamp(-limit, limit)
-    return torch.where(largest.isfinite() & (largest > 0), mantissa * step, matrix)
+    return _where_finite(largest, torch.where(largest > 0, mantissa * step, matrix))
 
 
 def _fixed(matrix: Tensor, fixed: Fixed, key: int | None) -> Tensor:
@@ -49,13 +51,15 @@ def _fixed(matrix: Tensor, fixed: Fixed, key: int | None) -> Tensor:
     largest = matrix.abs().amax()
     scale = largest / limit
     rounded = _round(matrix / scale, key).clamp(-limit, limit) * scale
-    return torch.where(largest.isfinite() & (largest > 0), rounded, matrix)
+    return _where_finite(largest, torch.where(largest > 0, rounded, matrix))
 
 
 def _float(matrix: Tensor, float_: Float, key: int | None) -> Tensor:
     if float_.scaled:
         largest = matrix.abs().amax()
-        if not (largest.isfinite() and largest > 0):
+        if not largest.isfinite():
+            return torch.full_like(matrix, torch.nan)
+        if largest == 0:
             return matrix
         scale = _power_of_two(float_.max_exponent - _exponent(largest, "floor"))
     else:
@@ -69,7 +73,12 @@ def _float(matrix: Tensor, float_: Float, key: int | None) -> Tensor:
     else:
         overflows = rounded.abs() > float_.max_value
         rounded = torch.where(overflows, rounded.sign() * torch.inf, rounded)
-    return torch.where(matrix.isfinite(), rounded / scale, matrix)
+    return _where_finite(matrix, rounded / scale)
+
+
+def _where_finite(condition: Tensor, rounded: Tensor) -> Tensor:
+    """Return `rounded`, or NaN, which stands for the given value, where not `condition` is finite."""
+    return torch.where(condition.isfinite(), rounded, torch.nan)
 
 
 def _largest_of_block(magnitude: Tensor, tile: Tile) -> Tensor:

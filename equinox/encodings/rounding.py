@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from equinox.encodings import reference
-from equinox.encodings.formats import SAMPLE, BlockFloat, Encoding, Float, Format
+from equinox.encodings.formats import BF16, FP32, SAMPLE, BlockFloat, Encoding, Format
 from equinox.encodings.random_bits import draw_key
 
 
@@ -44,8 +44,9 @@ def quantize(
 
     Source: Drumond et al., "Training DNNs with Hybrid Block Floating Point", NeurIPS 2018.
     """
-    is_encoding = isinstance(format_or_encoding, Encoding)
-    number_format = format_or_encoding.w if is_encoding else format_or_encoding  # type: ignore[union-attr]
+    number_format = (
+        format_or_encoding.w if isinstance(format_or_encoding, Encoding) else format_or_encoding
+    )
     if blocks == "sample" and isinstance(number_format, BlockFloat):
         number_format = replace(number_format, tile=SAMPLE)
     _check(x, out)
@@ -58,10 +59,15 @@ def quantize(
 def encode(x: Tensor, number_format: Format, generator: torch.Generator | None) -> Tensor:
     """Return `x` rounded, without checks, and itself where the format holds every float32."""
     key = _key(number_format, generator)
-    if isinstance(number_format, Float) and x.dtype is torch.float32:
-        if number_format.is_fp32:
+    if x.dtype is torch.float32 and x.device.type == "cpu" and x.numel():
+        if isinstance(number_format, BlockFloat) and number_format.exponent_rule == "floor":
+            # Here, since importing the compiler takes longer than all else.
+            from equinox.encodings import fast
+
+            return fast.round_blocks(x, number_format, key)
+        if number_format == FP32:
             return x
-        if number_format.exponent_bits == 8 and number_format.mantissa_bits == 8 and key is None:
+        if number_format == BF16:
             return x.bfloat16().float()
     return reference.quantize(x, number_format, key)
 

@@ -1,0 +1,223 @@
+"""Compiled block floating point for float32 on the CPU, bit for bit what `reference` defines.
+
+A strip of tiles is read twice, first for the maxima of its columns and tiles, then to be rounded
+with a step per column, so that all inner loops run along memory whatever the tile. Arithmetic is
+in float32, exact as long as steps and their inverses are normal numbers; a strip with an infinity,
+a NaN or an extreme exponent goes value by value through float64 instead.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+_OPTIONS = {"cache": True, "nogil": True, "boundscheck": False, "error_model": "numpy"}
+
+_MAGNITUDE = np.uint32(0x7FFFFFFF)
+_INFINITY = np.uint32(0x7F800000)
+#: Columns that a strip takes at a time: their maxima and steps stay in the first-level cache.
+_CHUNK = 1024
+#: Steps with these exponents, and their inverses, are normal float32.
+_LARGEST_FAST = 120
+
+
+@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
+def _mix(value: np.uint32) -> np.uint32:
+    # The compiler widens every 32-bit operation to 64 bits, so that each result is cut again.
+    value = np.uint32(value ^ (value >> np.uint32(16)))
+    value = np.uint32(value * np.uint32(0x7FEB352D))
+    value = np.uint32(value ^ (value >> np.uint32(15)))
+    value = np.uint32(value * np.uint32(0x846CA68B))
+    return np.uint32(value ^ (value >> np.uint32(16)))
+
+
+@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
+def _exponent(bits: np.uint32) -> int:
+    """Return floor(log2) of the positive finite float32 with these bits."""
+    exponent = np.int64(bits >> np.uint32(23))
+    if exponent > 0:
+        return exponent - 127
+    fraction = np.int64(bits)
+    exponent = -150
+    while fraction > 0:  # a subnormal is its fraction times 2**-149
+        fraction >>= 1
+        exponent += 1
+    return exponent
+
+
+@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
+def _step_exponent(bits: np.uint32, mantissa_bits: int, low: int, high: int) -> int:
+    return min(max(_exponent(bits), low), high) - mantissa_bits + 2
+
+
+@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
+def _uniform(position: np.uint32, low: np.uint32, high: np.uint32) -> np.float32:
+    mixed = _mix(np.uint32(_mix(np.uint32(position ^ low)) ^ high))
+    return np.float32(np.int32(mixed >> np.uint32(8))) * np.float32(2.0**-24)
+
+
+@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
+def _round_nearest(x: Array, out: Array, inverse: Array, step: Array, limit: np.float32) -> None:
+    for j in range(x.size):
+        mantissa = np.rint(x[j] * inverse[j])
+        out[j] = min(max(mantissa, -limit), limit) * step[j]
+
+
+@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
+def _round_stochastic(
+    x: Array, out: Array, inverse: Array, step: Array, limit: np.float32, first: int, key: Array
+) -> None:
+    low, high, start = key[0], key[1], np.uint32(first)
+    for j in range(x.size):
+        scaled = x[j] * inverse[j]
+        below = np.floor(scaled)
+        up = _uniform(np.uint32(start + np.uint32(j)), low, high) < scaled - below
+        mantissa = math.copysign(below + np.float32(up), x[j])
+        out[j] = min(max(mantissa, -limit), limit) * step[j]
+
+
+@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
+def _round_with_care(
+    x: Array, out: Array, largest: np.uint32, exponent: int, limit: float, first: int, key: Array
+) -> None:
+    """Round a row of one block in float64, whatever its values."""
+    if largest == 0 or largest >= _INFINITY:
+        out[:] = x
+        return
+    step = 2.0**exponent
+    for j in range(x.size):
+        scaled = np.float64(x[j]) / step
+        if key.size == 0:
+            mantissa = np.rint(scaled)
+        else:
+            below = np.floor(scaled)
+            up = _uniform(np.uint32(first + j), key[0], key[1]) < scaled - below
+            mantissa = math.copysign(below + np.float64(up), scaled)
+        out[j] = np.float32(min(max(mantissa, -limit), limit) * step)
+
+
+@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
+def _column_maxima(x: Array, first: int, last: int, start: int, maxima: Array) -> None:
+    """Find the largest magnitude, as bits, of each column from `start` in rows first..last."""
+    maxima[:] = 0
+    for i in range(first, last):
+        row = x[i, start : start + maxima.size]
+        for j in range(maxima.size):
+            maxima[j] = max(maxima[j], row[j] & _MAGNITUDE)
+
+
+@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
+def _tile_steps(
+    maxima: Array, width: int, mantissa_bits: int, low: int, high: int, inverse: Array, step: Array
+) -> bool:
+    """Turn maxima of columns into those of their tiles, and steps; False where float64 must."""
+    fast = True
+    for start in range(0, maxima.size, width):
+        end = min(start + width, maxima.size)
+        largest = np.uint32(0)
+        for j in range(start, end):
+            largest = max(largest, maxima[j])
+        exponent = _step_exponent(largest, mantissa_bits, low, high) if largest else 0
+        fast = fast and largest < _INFINITY and -_LARGEST_FAST <= exponent <= _LARGEST_FAST
+        size = np.float32(2.0**exponent)
+        maxima[start:end] = largest
+        inverse[start:end] = np.float32(1.0) / size
+        step[start:end] = size
+    return fast
+
+
+@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
+def round_tiles(
+    x: Array,
+    bits: Array,
+    out: Array,
+    height: int,
+    width: int,
+    mantissa_bits: int,
+    low: int,
+    high: int,
+    key: Array,
+    first_row: int,
+    last_row: int,
+) -> None:
+    """Round rows of the matrix `x`, whose bits are `bits`, into `out`, which may be `x`.
+
+    Tiles are `height` x `width` from the top-left corner; `first_row` begins a tile. Exponents
+    saturate at `low` and `high`; `key` is empty for rounding to nearest.
+    """
+    columns = x.shape[1]
+    chunk = columns if width >= columns else max(_CHUNK // width, 1) * width
+    chunk = min(chunk, columns)
+    maxima = np.empty(chunk, np.uint32)
+    inverse = np.empty(chunk, np.float32)
+    step = np.empty(chunk, np.float32)
+    limit = 2 ** (mantissa_bits - 1) - 1
+    for top in range(first_row, last_row, height):
+        bottom = min(top + height, last_row)
+        for left in range(0, columns, chunk):
+            n = min(chunk, columns - left)
+            _column_maxima(bits, top, bottom, left, maxima[:n])
+            fast = _tile_steps(maxima[:n], width, mantissa_bits, low, high, inverse, step)
+            for i in range(top, bottom):
+                row, result = x[i, left : left + n], out[i, left : left + n]
+                first = i * columns + left
+                if not fast:
+                    for j in range(0, n, width):
+                        end = min(j + width, n)
+                        exponent = _step_exponent(maxima[j], mantissa_bits, low, high)
+                        _round_with_care(
+                            row[j:end], result[j:end], maxima[j], exponent, limit, first + j, key
+                        )
+                elif key.size == 0:
+                    _round_nearest(row, result, inverse[:n], step[:n], np.float32(limit))
+                else:
+                    _round_stochastic(
+                        row, result, inverse[:n], step[:n], np.float32(limit), first, key
+                    )
+
+
+@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
+def round_rows(
+    x: Array,
+    bits: Array,
+    out: Array,
+    mantissa_bits: int,
+    low: int,
+    high: int,
+    key: Array,
+    first_row: int,
+    last_row: int,
+) -> None:
+    """Round rows of the matrix `x`, each with one exponent; see `round_tiles`."""
+    limit = np.float32(2 ** (mantissa_bits - 1) - 1)
+    for i in range(first_row, last_row):
+        largest = np.uint32(0)
+        for j in range(x.shape[1]):
+            largest = max(largest, bits[i, j] & _MAGNITUDE)
+        exponent = 0
+        if largest != 0:
+            exponent = _step_exponent(largest, mantissa_bits, low, high)
+        first = i * x.shape[1]
+        if largest >= _INFINITY or not -_LARGEST_FAST <= exponent <= _LARGEST_FAST:
+            _round_with_care(x[i], out[i], largest, exponent, limit, first, key)
+            continue
+        step = np.float32(2.0**exponent)
+        inverse = np.float32(1.0) / step
+        if key.size == 0:
+            for j in range(x.shape[1]):
+                mantissa = np.rint(x[i, j] * inverse)
+                out[i, j] = min(max(mantissa, -limit), limit) * step
+        else:
+            low_key, high_key, start = key[0], key[1], np.uint32(first)
+            for j in range(x.shape[1]):
+                scaled = x[i, j] * inverse
+                below = np.floor(scaled)
+                up = _uniform(np.uint32(start + np.uint32(j)), low_key, high_key) < scaled - below
+                mantissa = math.copysign(below + np.float32(up), x[i, j])
+                out[i, j] = min(max(mantissa, -limit), limit) * step
