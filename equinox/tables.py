@@ -7,6 +7,7 @@ entry to `TABLES`.
 
 import json
 import os
+from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,9 +77,7 @@ def share(name: str, meaning: str, *, high: float = 1, nullable: bool = False) -
     return Column(name, "number", "", meaning, low=0, high=high, nullable=nullable)
 
 
-def number(
-    name: str, unit: str, meaning: str, *, low: float = 0, nullable: bool = False
-) -> Column:
+def number(name: str, unit: str, meaning: str, *, low: float = 0, nullable: bool = False) -> Column:
     """A column of quantities with a unit, at least `low`."""
     return Column(name, "number", unit, meaning, low=low, nullable=nullable)
 
@@ -307,13 +306,17 @@ def _check_column(table: Table, column: Column, frame: pd.DataFrame) -> None:
     if wrong.any():
         row = frame[wrong].iloc[0]
         raise ValueError(
-            f"{where} is {row[column.name]!r} in the row {_row(table, row)}, not a {column.kind} "
-            f"in [{column.low:g}, {column.high:g}] {column.unit}".rstrip()
+            f"{where} is {_plain(row[column.name])!r} in the row {_row(table, row)}, not in "
+            f"[{column.low:g}, {column.high:g}] {column.unit or column.kind}"
         )
 
 
 def _row(table: Table, row: pd.Series) -> dict[str, object]:
-    return {name: row[name] for name in table.key}
+    return {name: _plain(row[name]) for name in table.key}
+
+
+def _plain(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def write_table(frame: pd.DataFrame, name: str, path: str | Path) -> None:
@@ -357,3 +360,17 @@ def describe_tables() -> str:
         lines += [f"| {c.name} | {c.kind} | {c.unit} | {c.meaning} |" for c in table.columns]
         lines.append("")
     return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Collect the parts of a table: `python -m equinox.tables NAME PART... --output PATH`."""
+    parser = ArgumentParser(description="Collect the parts of a table, checked.")
+    parser.add_argument("name", choices=sorted(TABLES))
+    parser.add_argument("parts", nargs="+")
+    parser.add_argument("--output", required=True)
+    options = parser.parse_args(arguments)
+    collect_table(options.name, options.parts, options.output)
+
+
+if __name__ == "__main__":
+    main()

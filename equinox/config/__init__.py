@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, final
 
+import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from equinox.config.checks import STRICT
@@ -56,13 +57,48 @@ def parse_config(values: Mapping[str, Any]) -> Config:
     return config
 
 
+def load_config(overrides: Mapping[str, Any]) -> Config:
+    """Return config/config.yaml, changed by its scale's file, changed by `overrides`.
+
+    The scale is the one that `overrides` name, else `default`.
+
+    Raises:
+        ValueError: as of `parse_config`, or there is no such scale.
+    """
+    scale = overrides.get("scale", "default")
+    known = ["default", *sorted(path.stem for path in (CONFIG_DIR / "scales").glob("*.yaml"))]
+    if scale not in known:
+        raise ValueError(f"scale = {scale!r}: there is no such scale; there are {known}")
+    values = _read(CONFIG_DIR / "config.yaml")
+    if scale != "default":
+        values = merge(values, _read(CONFIG_DIR / "scales" / f"{scale}.yaml"))
+    return parse_config(merge(values, overrides))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} holds {type(values).__name__}; write keys and values")
+    return values
+
+
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `base` with the values of `over`; sections are merged key by key."""
+    """Return `base` with the values of `over`: sections key by key, null removes an entry.
+
+    At the top, and for values that are not sections, null is a value (`data_dir: null`).
+    """
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        merged[key] = merge(old, value) if both else value  # type: ignore[arg-type]
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            merged[key] = merge(old, value)
+        elif value is None and old is not None and isinstance(old, Mapping | int):
+            del merged[key]
+        else:
+            merged[key] = value
     return merged
 
 
@@ -102,12 +138,8 @@ def _check_references(config: Config) -> None:
             f"training.runs names the task {unknown[0]!r}, which training.tasks does not define; "
             f"defined are {sorted(config.training.tasks)}"
         )
-    for kind, name in (
-        ("technology", config.design_space.technology),
-        ("workloads", config.design_space.workload),
-        ("workloads", config.colocation.workload),
-        ("workloads", config.colocation.training_workload),
-    ):
-        known = sorted(path.stem for path in (CONFIG_DIR / kind).glob("*.yaml"))
-        if name not in known:
-            raise ValueError(f"the config names config/{kind}/{name}.yaml; there are {known}")
+    if config.data_dir is not None and not Path(config.data_dir).is_dir():
+        raise ValueError(
+            f"data_dir = {config.data_dir!r}: there is no such folder; leave it out for the data "
+            "that come with the product"
+        )

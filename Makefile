@@ -1,0 +1,34 @@
+# Two commands do all the set-up: `make reproduce` and `make test`.
+PYTHON ?= python3
+SCALE ?= default
+BIN = .venv/bin
+
+.PHONY: reproduce test lint help clean
+.DEFAULT_GOAL := help
+
+help: ## say what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /: /'
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+reproduce: .venv/installed ## the whole evaluation, then its claims table (SCALE=smoke: 3 minutes)
+	$(BIN)/snakemake --config scale=$(SCALE)
+	@cat results/$(SCALE)/claims.md
+
+test: .venv/installed ## all tests
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+lint: .venv/installed ## style, types and architecture
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/snakemake --lint
+
+clean: ## remove all results
+	rm -rf results/smoke results/default results/full

@@ -1,0 +1,19 @@
+# The whole evaluation. `snakemake` makes it at scale `default`; see README.md.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/design_space.smk"
+include: "workflow/rules/colocation.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.report.output,
+        rules.figures.input,

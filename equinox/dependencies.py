@@ -1,0 +1,70 @@
+"""What a job of the workflow depends on, found without running it."""
+
+import ast
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import grimp
+
+ROOT = Path(__file__).parents[1]
+FIGURES_DIR = ROOT / "equinox" / "figures"
+
+
+def product_file(path: str | Path) -> str:
+    """Return a file of the product, relative to the working directory if it lies under it.
+
+    Relative paths keep Snakemake's records valid when a checkout is moved; absolute ones are for
+    workflows that use this one as a module from elsewhere.
+    """
+    path = ROOT / path
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def source_files(graph: grimp.ImportGraph, modules: Sequence[str]) -> list[str]:
+    """Return the sources of `modules` and of all that they import, in a fixed order.
+
+    Snakemake compares these inputs by content, so a result is made again when, and only when, code
+    that it rests on has changed.
+
+    Raises:
+        ValueError: there is no such module.
+    """
+    unknown = [name for name in modules if name not in graph.modules]
+    if unknown:
+        raise ValueError(f"there is no module {unknown[0]}; a rule's code= names it")
+    upstream = set(modules).union(*map(graph.find_upstream_modules, modules))
+    return [product_file(_source(name)) for name in sorted(upstream)]
+
+
+def _source(module: str) -> Path:
+    path = ROOT.joinpath(*module.split("."))  # importlib would import the parent packages
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def figure_tables(folder: Path = FIGURES_DIR) -> dict[str, tuple[str, ...]]:
+    """Return the tables that each figure is drawn from: the literal `TABLES` of its module.
+
+    Raises:
+        ValueError: a module has no literal `TABLES`.
+    """
+    modules = sorted(folder.glob("[!_]*.py"))
+    return {path.stem: _literal(path, "TABLES") for path in modules}
+
+
+def _literal(path: Path, name: str) -> tuple[str, ...]:
+    for node in ast.parse(path.read_text()).body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=found)], value=value) if found == name:
+                return tuple(ast.literal_eval(value))
+            case ast.AnnAssign(target=ast.Name(id=found), value=ast.expr() as value) if (
+                found == name
+            ):
+                return tuple(ast.literal_eval(value))
+    raise ValueError(f"{path} has no {name}; name the tables that the figure is drawn from")
+
+
+def figure_captions(folder: Path = FIGURES_DIR) -> dict[str, str]:
+    """Return the caption of each figure: the docstring of its module."""
+    modules = sorted(folder.glob("[!_]*.py"))
+    return {path.stem: ast.get_docstring(ast.parse(path.read_text())) or "" for path in modules}

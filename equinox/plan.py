@@ -1,0 +1,56 @@
+"""The config as the workflow uses it: loaded, checked, and every name in it known."""
+
+from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from equinox.colocation.batching import BATCHINGS
+from equinox.colocation.fleet import BALANCERS
+from equinox.colocation.policies import POLICIES
+from equinox.config import CONFIG_DIR, Config, load_config
+from equinox.encodings.formats import ENCODINGS, get_encoding
+
+
+def load_plan(overrides: Mapping[str, Any]) -> Config:
+    """Return the config that `overrides` make, after a check of every name in it.
+
+    Raises:
+        ValueError: as of `load_config`, or a name is not that of an encoding, policy, workload or
+            technology; the message has key, value and the known names.
+    """
+    config = load_config(overrides)
+    for key, name, known in _names(config):
+        if name not in known:
+            close = get_close_matches(name, sorted(known), n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise ValueError(f"{key} = {name!r} is not known; {hint}known are {sorted(known)}")
+    for name in config.training.encodings:
+        get_encoding(name, config.training.encodings)
+    return config
+
+
+def _names(config: Config) -> Iterator[tuple[str, str, Collection[str]]]:
+    """Yield each name in `config` with its key and the names that are known there."""
+    space, colocation = config.design_space, config.colocation
+    workloads = _files("workloads")
+    yield "design_space.technology", space.technology, _files("technology")
+    yield "design_space.workload", space.workload, workloads
+    yield "colocation.workload", colocation.workload, workloads
+    yield "colocation.training_workload", colocation.training_workload, workloads
+    yield "colocation.encoding", colocation.encoding, space.encodings
+    trained = {*ENCODINGS, *config.training.encodings}
+    for task, runs in config.training.runs.items():
+        yield from ((f"training.runs.{task}", name, trained) for name in runs)
+    for key, names, known in (
+        ("design_space.encodings", space.encodings, ENCODINGS),
+        ("design_space.density_encodings", space.density_encodings, ENCODINGS),
+        ("colocation.batchings", colocation.batchings, BATCHINGS),
+        ("colocation.schedulings", colocation.schedulings, POLICIES),
+        ("colocation.fleet.schedulings", colocation.fleet.schedulings, colocation.schedulings),
+        ("colocation.fleet.balancers", colocation.fleet.balancers, BALANCERS),
+    ):
+        yield from ((key, name, known) for name in names)
+
+
+def _files(folder: str) -> list[str]:
+    return [path.stem for path in (CONFIG_DIR / folder).glob("*.yaml")]

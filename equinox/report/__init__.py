@@ -1,0 +1,1 @@
+"""Claims and the report page, made from the tables."""

@@ -1,0 +1,245 @@
+"""What came out here for each claim: one function of the tables for each id that can be judged.
+
+To add a claim, add its row to config/published.yaml and a function of the same id here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+Tables = Mapping[str, pd.DataFrame]
+
+PERCENT = 100.0
+TRAINING_DESIGN = "500us"  # the design that the paper trains on
+HBFP = "hbfp8_16"
+
+
+class NotComputedError(ValueError):
+    """The tables of this scale do not hold what a claim is computed from."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """A value with its interval (NaN where there is none), in the unit of its claim."""
+
+    value: float
+    low: float = np.nan
+    high: float = np.nan
+    table: str
+    how: str
+
+    def scaled(self, factor: float) -> "Measurement":
+        """Return the measurement in a unit that is `factor` times smaller."""
+        return Measurement(
+            value=factor * self.value,
+            low=factor * self.low,
+            high=factor * self.high,
+            table=self.table,
+            how=self.how,
+        )
+
+
+Measure = Callable[[Tables], Measurement]
+MEASURES: dict[str, Measure] = {}
+
+
+def measures(claim_id: str) -> Callable[[Measure], Measure]:
+    """Register a function as the one that measures `claim_id`."""
+
+    def register(function: Measure) -> Measure:
+        MEASURES[claim_id] = function
+        return function
+
+    return register
+
+
+def mean_interval(values: pd.Series, *, table: str, how: str) -> Measurement:
+    """Return the mean of independent `values` with its 95 % confidence interval (Student's t)."""
+    mean, n = float(values.mean()), len(values)
+    if n < 2 or not np.isfinite(mean):
+        return Measurement(value=mean, table=table, how=how)
+    half = float(stats.t.ppf(0.975, n - 1) * values.std(ddof=1) / np.sqrt(n))
+    return Measurement(value=mean, low=mean - half, high=mean + half, table=table, how=how)
+
+
+# --- encoding
+
+
+def final_values(accuracy: pd.DataFrame, task: str, encoding: str) -> pd.Series:
+    """Return the metric after the last epoch by seed; a diverged run counts as infinite."""
+    rows = accuracy[(accuracy["task"] == task) & (accuracy["encoding"] == encoding)]
+    last = rows[rows["epoch"] == rows["epoch"].max()].set_index("seed")
+    values: pd.Series = last["value"].where(last["status"] == "ok", np.inf)
+    return values
+
+
+def difference_to_fp32(accuracy: pd.DataFrame, task: str, encoding: str) -> Measurement:
+    """Return the mean over seeds of the metric less FP32's of the same seed.
+
+    Error rates differ by a share of the test images, perplexities by a share of FP32's.
+    """
+    reference = final_values(accuracy, task, "fp32")
+    ours, reference = final_values(accuracy, task, encoding).align(reference, join="inner")
+    rows = accuracy[accuracy["task"] == task]
+    relative = (rows["metric"] == "perplexity").any()
+    change = (ours - reference) / reference if relative else ours - reference
+    how = f"{task} on {rows['dataset'].iloc[0]}, {encoding}, {len(change)} seeds, paired with fp32"
+    return mean_interval(change, table="accuracy", how=how)
+
+
+def _largest_difference(
+    accuracy: pd.DataFrame, keep: pd.Series, size: Callable[[float], float] = float
+) -> Measurement:
+    """Return the difference to FP32 that is largest in `size` among the runs to `keep`."""
+    runs = accuracy.loc[keep, ["task", "encoding"]].drop_duplicates()
+    if runs.empty:
+        raise NotComputedError("no such training run at this scale")
+    found = [difference_to_fp32(accuracy, task, name) for task, name in runs.to_numpy()]
+    return max(found, key=lambda item: size(item.value))
+
+
+@measures("hbfp.like_fp32_images")
+def _like_fp32_images(tables: Tables) -> Measurement:
+    accuracy = tables["accuracy"]
+    keep = (accuracy["metric"] == "error") & (accuracy["encoding"] == HBFP)
+    return _largest_difference(accuracy, keep).scaled(PERCENT)
+
+
+@measures("hbfp.like_fp32_text")
+def _like_fp32_text(tables: Tables) -> Measurement:
+    accuracy = tables["accuracy"]
+    keep = (accuracy["metric"] == "perplexity") & (accuracy["encoding"] == HBFP)
+    return _largest_difference(accuracy, keep).scaled(PERCENT)
+
+
+@measures("hbfp.mantissa4")
+def _mantissa4(tables: Tables) -> Measurement:
+    accuracy = tables["accuracy"]
+    keep = (accuracy["metric"] == "error") & (accuracy["encoding"] == "hbfp4_16")
+    return _largest_difference(accuracy, keep).scaled(PERCENT)
+
+
+@measures("hbfp.tile_within")
+def _tile_within(tables: Tables) -> Measurement:
+    accuracy = tables["accuracy"]
+    tiles = accuracy["tile"].isin(["24x24", "64x64"])
+    if not (accuracy["tile"] == "64x64").any():
+        raise NotComputedError("no run with tiles of 64 at this scale")
+    shape = (accuracy["mantissa_bits"] == 8) & (accuracy["storage_bits"] == 16)
+    keep = (accuracy["metric"] == "error") & tiles & shape
+    largest = _largest_difference(accuracy, keep, size=abs).scaled(PERCENT)
+    if largest.value >= 0:
+        return largest
+    return Measurement(
+        value=-largest.value,
+        low=-largest.high,
+        high=-largest.low,
+        table=largest.table,
+        how=f"{largest.how}; better than fp32, taken as a distance",
+    )
+
+
+def _density_ratio(tables: Tables, column: str, over: str, encoding: str, block: int) -> float:
+    density = tables["density"]
+    rows = density[(density["model"] == "authors_chip") & (density["block"] == block)]
+    costs = rows.set_index("encoding")[column]
+    missing = {over, encoding} - set(costs.index)
+    if missing:
+        raise NotComputedError(f"table density has no {sorted(missing)} at block {block}")
+    return float(costs[over] / costs[encoding])
+
+
+def _register_density(claim_id: str, column: str, over: str, encoding: str, block: int) -> None:
+    def ratio(tables: Tables) -> Measurement:
+        value = _density_ratio(tables, column, over, encoding, block)
+        return Measurement(
+            value=value, table="density", how=f"{column} of {over} over {encoding}, block {block}"
+        )
+
+    MEASURES[claim_id] = ratio
+
+
+_register_density("hbfp.density_hbfp4_fp32", "area_um2", "fp32", "hbfp4_16", 16)
+_register_density("hbfp.density_hbfp4_bf16", "area_um2", "bf16", "hbfp4_16", 16)
+_register_density("hbfp.bandwidth", "operand_bit", "fp32", HBFP, 576)
+_register_density("hbfp.model_size", "storage_bit", "fp32", HBFP, 576)
+
+
+# --- design space and hardware
+
+
+def _studied(tables: Tables, quantity: str) -> Measurement:
+    """Return a quantity's baseline with the 5th to 95th percentile of its Monte Carlo draws."""
+    rows = tables["sensitivity"]
+    rows = rows[rows["quantity"] == quantity]
+    baseline = rows.loc[rows["study"] == "baseline", "value"].dropna()
+    draws = rows.loc[rows["study"] == "monte_carlo", "value"].dropna()
+    if baseline.empty:
+        raise NotComputedError(f"no design fits the budget, so that {quantity} has no value")
+    low, high = np.percentile(draws, [5, 95]) if len(draws) else (np.nan, np.nan)
+    return Measurement(
+        value=float(baseline.iloc[0]),
+        low=float(low),
+        high=float(high),
+        table="sensitivity",
+        how=f"{quantity}; interval: 5 to 95 % of {len(draws)} draws of all constants",
+    )
+
+
+def _register_study(claim_id: str, quantity: str, factor: float = 1.0) -> None:
+    MEASURES[claim_id] = lambda tables: _studied(tables, quantity).scaled(factor)
+
+
+_register_study("equinox.throughput_500us", "throughput_500us")
+_register_study("equinox.near_optimal", "near_optimal")
+_register_study("equinox.encoding_power", "encoding_power", PERCENT)
+_register_study("equinox.encoding_area", "encoding_area", PERCENT)
+_register_study("equinox.energy_like_fixed8", "energy_like_fixed8")
+
+
+@measures("equinox.controller")
+def _controller(tables: Tables) -> Measurement:
+    shares = [_studied(tables, f"controller_{kind}") for kind in ("area", "power")]
+    return max(shares, key=lambda share: share.value).scaled(PERCENT)
+
+
+# --- co-location
+
+
+def _simulated(tables: Tables, scheduling: str) -> pd.DataFrame:
+    rows = tables["colocation"]
+    rows = rows[(rows["design"] == TRAINING_DESIGN) & (rows["scheduling"] == scheduling)]
+    rows = rows[rows["batching"] == "adaptive"]
+    if rows.empty:
+        raise NotComputedError(f"no simulation of {TRAINING_DESIGN} under {scheduling}")
+    return rows
+
+
+@measures("equinox.training_share")
+def _training_share(tables: Tables) -> Measurement:
+    rows = _simulated(tables, "priority")
+    load = rows.groupby("load")["training_relative"].mean().idxmax()
+    at_best = rows.loc[rows["load"] == load, "training_relative"]
+    how = f"largest over loads, at load {load:g}; {TRAINING_DESIGN} design, priority"
+    return mean_interval(at_best, table="colocation", how=how).scaled(PERCENT)
+
+
+@measures("equinox.tail")
+def _tail(tables: Tables) -> Measurement:
+    point = ["load", "seed"]
+    alone, beside = (
+        _simulated(tables, name).set_index(point)["p99_latency_us"]
+        for name in ("inference_only", "priority")
+    )
+    increase = (beside / alone - 1).dropna()
+    if increase.empty:
+        raise NotComputedError("no load was simulated with and without training")
+    load = float(increase.groupby("load").mean().idxmax())  # type: ignore[arg-type]
+    how = f"largest over loads, at load {load:g}; {TRAINING_DESIGN} design, priority"
+    at_worst = increase[increase.index.get_level_values("load") == load]
+    return mean_interval(at_worst, table="colocation", how=how).scaled(PERCENT)

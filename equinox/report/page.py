@@ -1,0 +1,93 @@
+"""The report: one self-contained HTML file that opens offline."""
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+import jinja2
+import pandas as pd
+
+from equinox.dependencies import figure_captions
+from equinox.report.markdown import SIGNS, quantity
+from equinox.tables import TABLES, read_table
+
+CHAPTERS = {  # chapter of the report: its question and its figures
+    "Encoding": (
+        "Does training in HBFP reach the accuracy of FP32, and what does the arithmetic cost?",
+        ("accuracy_by_encoding", "convergence", "mantissa_and_tile", "arithmetic_density"),
+    ),
+    "Design space": (
+        "What throughput does relaxing the latency constraint buy, for one area and power budget?",
+        ("pareto_front", "designs_breakdown", "sensitivity"),
+    ),
+    "Co-location": (
+        "How much training fits into the idle cycles, and what does inference pay for it?",
+        (
+            *("latency_vs_load", "cycle_breakdown", "training_vs_load", "scheduling_policies"),
+            *("batching_policies", "fleet_day"),
+        ),
+    ),
+}
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class FigureView:
+    """A figure as the page shows it: its name, image (a data URI) and caption."""
+
+    name: str
+    image: str
+    caption: str
+
+
+def render_page(results: Path, *, scale: str) -> str:
+    """Return the report on the tables and figures in `results` as HTML.
+
+    Raises:
+        ValueError: a figure is in no chapter.
+    """
+    captions = figure_captions()
+    placed = {name for _, names in CHAPTERS.values() for name in names}
+    if set(captions) != placed:
+        raise ValueError(
+            f"figures in no chapter, or chapters without figure: {sorted(set(captions) ^ placed)}; "
+            "name them in CHAPTERS of equinox/report/page.py"
+        )
+    chapters = {
+        chapter: (question, [_view(results, name, captions[name]) for name in names])
+        for chapter, (question, names) in CHAPTERS.items()
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    claims = read_table("claims", results / "tables" / "claims.parquet")
+    return environment.get_template("report.html").render(
+        scale=scale,
+        claims=claims.to_dict("records"),
+        verdicts=claims["verdict"].value_counts().to_dict(),
+        chapters=chapters,
+        tables={name: (table, _rows(results, name)) for name, table in TABLES.items()},
+        data=_datasets(results),
+        signs=SIGNS | {"not_run": "not run"},
+        quantity=quantity,
+        missing=pd.isna,
+    )
+
+
+def _view(results: Path, name: str, caption: str) -> FigureView:
+    svg = (results / "figures" / f"{name}.svg").read_bytes()
+    image = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
+    return FigureView(name=name, image=image, caption=caption)
+
+
+def _rows(results: Path, name: str) -> int:
+    return len(read_table(name, results / "tables" / f"{name}.parquet"))
+
+
+def _datasets(results: Path) -> list[str]:
+    accuracy = read_table("accuracy", results / "tables" / "accuracy.parquet")
+    return sorted(accuracy["dataset"].unique())

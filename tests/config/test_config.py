@@ -1,0 +1,77 @@
+"""Every mistake in the config is found before anything runs, and named."""
+
+import json
+
+import pytest
+import yaml
+
+from equinox.config import Config, load_config, merge, parse_config
+from equinox.config.checks import from_json, to_jsonable
+from equinox.config.colocation import Colocation, Fleet
+from equinox.config.design_space import Budget, DesignSpace
+from equinox.config.training import Task, Training, TrainingJob
+
+
+@pytest.fixture
+def values(repository):
+    return yaml.safe_load((repository / "config/config.yaml").read_text())
+
+
+@pytest.mark.parametrize("scale", ["default", "smoke"])
+def test_every_scale_is_valid(scale):
+    assert load_config({"scale": scale}).scale == scale
+
+
+def test_an_unknown_scale_is_named_with_those_that_exist():
+    with pytest.raises(ValueError, match=r"scale = 'smoek': .* \['default', .*'smoke'\]"):
+        load_config({"scale": "smoek"})
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ({"colocation": {"loads": [0.5, -1]}}, r"colocation.loads.1 = -1: .*greater than 0"),
+        ({"colocation": {"lodas": [0.5]}}, r"colocation.lodas = .*did you mean 'loads'"),
+        ({"training": {"tasks": {"mlp": {"epochs": "ten"}}}}, r"training.tasks.mlp.epochs = 'ten'"),
+        ({"training": {"runs": {"cnn": {"fp32": 1}}}}, r"runs names the task 'cnn'"),
+        ({"design_space": {"budget": {"power_w": None}}}, r"budget.power_w .*missing"),
+        ({"nonsense": 1}, r"nonsense = 1: unknown key"),
+        ({"data_dir": "/no/such/folder"}, r"data_dir = '/no/such/folder': there is no such folder"),
+    ],
+)
+def test_a_mistake_is_named_with_key_value_and_rule(override, message):
+    with pytest.raises(ValueError, match=message):
+        load_config(override)
+
+
+def test_all_mistakes_are_told_at_once(values):
+    values["colocation"]["loads"] = [-1]
+    values["training"]["tasks"]["mlp"]["epochs"] = 0
+    with pytest.raises(ValueError, match="(?s)epochs.*loads"):
+        parse_config(values)
+
+
+def test_sections_merge_key_by_key_and_null_removes():
+    base = {"a": {"b": 1, "c": {"d": 2}}, "e": None}
+    assert merge(base, {"a": {"c": {"f": 3}, "b": None}, "e": None}) == {
+        "a": {"c": {"d": 2, "f": 3}},
+        "e": None,
+    }
+
+
+def test_a_training_job_depends_on_nothing_but_training():
+    job = load_config({}).training_job("mlp", "fp32")
+    other = load_config({"colocation": {"loads": [0.5]}, "design_space": {"max_rows": 8}})
+    assert to_jsonable(other.training_job("mlp", "fp32")) == to_jsonable(job)
+
+
+def test_a_job_survives_its_way_through_json():
+    job = load_config({}).training_job("lstm", "hbfp8_16")
+    assert from_json(TrainingJob, json.dumps(to_jsonable(job))) == job
+
+
+@pytest.mark.parametrize(
+    "section", [Config, Training, Task, DesignSpace, Budget, Colocation, Fleet, TrainingJob]
+)
+def test_every_section_forbids_unknown_keys(section):
+    assert section.__pydantic_config__["extra"] == "forbid"

@@ -1,0 +1,137 @@
+"""Verdicts follow a stated rule; every published row gets one; no published number is in code."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from equinox.report.claims import Claim, claims_table, judge, read_claims
+from equinox.report.markdown import claims_markdown
+from equinox.report.measures import MEASURES, Measurement
+from equinox.tables import check_table
+
+
+def claim(**changes):
+    values = {
+        "id": "x",
+        "chapter": "hardware",
+        "statement": "s",
+        "quantity": "q",
+        "value": 10.0,
+        "unit": "percent",
+        "relation": "equals",
+        "tolerance": 1.0,
+        "source": "here",
+    }
+    return Claim(**(values | changes))
+
+
+def measured(value, low=np.nan, high=np.nan):
+    return Measurement(value=value, low=low, high=high, table="t", how="h")
+
+
+@pytest.mark.parametrize(
+    ("relation", "tolerance", "measurement", "verdict"),
+    [
+        ("equals", 1, measured(10.9), "reproduced"),
+        ("equals", 1, measured(11.1), "not_reproduced"),
+        ("equals", 1, measured(12, 10.5, 13), "partly"),
+        ("equals", 1, measured(12, 11.5, 13), "not_reproduced"),
+        ("equals", 1, measured(10, 5, 15), "reproduced"),
+        ("at_most", 0, measured(9.9), "reproduced"),
+        ("at_most", 0, measured(9.0, 7, 10.5), "partly"),
+        ("at_most", 0, measured(10.5, 9.5, 11), "partly"),
+        ("at_most", 0, measured(11, 10.5, 12), "not_reproduced"),
+        ("at_least", 0, measured(12, 10.5, 14), "reproduced"),
+        ("at_least", 0, measured(9.9), "not_reproduced"),
+        ("at_most", 0, measured(np.inf), "not_reproduced"),
+    ],
+)
+def test_a_verdict_follows_from_value_interval_and_bound(
+    relation, tolerance, measurement, verdict
+):
+    assert judge(claim(relation=relation, tolerance=tolerance), measurement) == verdict
+
+
+def test_data_that_stand_in_reproduce_partly_at_best():
+    assert judge(claim(stand_in=True), measured(10)) == "partly"
+    assert judge(claim(stand_in=True), measured(20)) == "not_reproduced"
+
+
+def test_words_are_held_against_their_stated_limit():
+    words = claim(value=None, limit=5.0, relation="at_most", tolerance=0.0)
+    assert judge(words, measured(4.0)) == "reproduced"
+    with pytest.raises(ValueError, match="neither value nor limit"):
+        _ = claim(value=None).bound
+
+
+def accuracy(**errors: list[float]) -> pd.DataFrame:
+    """One row a seed, after one epoch, of a task on images."""
+    rows = [
+        {"task": "cnn", "dataset": "images", "encoding": encoding, "seed": seed, "epoch": 1}
+        | {"metric": "error", "value": value, "status": "ok" if value < 1 else "diverged"}
+        | {"mantissa_bits": 8, "tile": "24x24", "storage_bits": 16}
+        for encoding, values in errors.items()
+        for seed, value in enumerate(values)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_differences_are_paired_by_seed():
+    # Differences 0.01 and 0.03: mean 2 points, half width t(0.975, 1) * 1 point = 12.7 points.
+    tables = {"accuracy": accuracy(fp32=[0.10, 0.20], hbfp4_16=[0.11, 0.23])}
+    found = MEASURES["hbfp.mantissa4"](tables)
+    assert found.value == pytest.approx(2.0)
+    assert found.high - found.value == pytest.approx(12.706, abs=1e-3)
+
+
+def test_a_diverged_run_is_not_dropped():
+    tables = {"accuracy": accuracy(fp32=[0.10, 0.20], hbfp8_16=[0.10, 1.0])}
+    assert MEASURES["hbfp.like_fp32_images"](tables).value == np.inf
+
+
+def test_a_claim_that_tables_cannot_answer_is_not_run_with_the_reason():
+    tables = {"accuracy": accuracy(fp32=[0.1])}
+    rows = [claim(id="hbfp.mantissa4"), claim(id="elsewhere", needs="a GPU")]
+    table = claims_table(rows, tables).set_index("id")
+    assert list(table["verdict"]) == ["not_run", "not_run"]
+    assert table.loc["hbfp.mantissa4", "reason"] == "no such training run at this scale"
+    assert table.loc["elsewhere", "reason"] == "a GPU"
+    assert table["reproduced"].isna().all()
+
+
+def test_every_published_row_gets_a_verdict_and_fits_the_table(repository):
+    claims = read_claims(repository / "config/published.yaml")
+    empty = {
+        "accuracy": accuracy(fp32=[0.1], hbfp8_16=[0.1]),
+        "density": pd.DataFrame(columns=["model", "block", "encoding", "area_um2"]),
+        "sensitivity": pd.DataFrame(columns=["quantity", "study", "value"]),
+        "colocation": pd.DataFrame(columns=["design", "scheduling", "batching"]),
+    }
+    table = check_table(claims_table(claims, empty), "claims")
+    assert set(table["id"]) == {entry.id for entry in claims}
+    text = claims_markdown(table, scale="smoke")
+    assert all(f"`{entry.id}`" in text for entry in claims)
+
+
+def test_every_measure_belongs_to_a_published_row(repository):
+    known = {entry.id for entry in read_claims(repository / "config/published.yaml")}
+    assert set(MEASURES) <= known
+
+
+def test_a_claim_with_an_unknown_key_is_named(tmp_path):
+    path = tmp_path / "published.yaml"
+    path.write_text("published: [{id: a, chapter: hardware, colour: red}]")
+    with pytest.raises(ValueError, match=r"published.0\.\w+"):
+        read_claims(path)
+
+
+def test_no_published_value_is_in_python_code(repository):
+    rows = yaml.safe_load((repository / "config/published.yaml").read_text())["published"]
+    telling = {str(row["value"]) for row in rows if "." in str(row["value"])} | {"78"}
+    pattern = re.compile(r"(?<![\d.])(" + "|".join(map(re.escape, telling)) + r")(?![\d.])")
+    code = repository.glob("equinox/**/*.py")
+    found = {str(path): pattern.findall(path.read_text()) for path in code}
+    assert {path: values for path, values in found.items() if values} == {}

@@ -1,0 +1,67 @@
+COLOCATION = as_json(CONFIG.colocation)
+
+
+rule simulate:
+    input:
+        code=code("equinox.colocation.__main__"),
+        designs=rules.designs.output,
+        workload=product_file(f"config/workloads/{CONFIG.colocation.workload}.yaml"),
+        training=product_file(
+            f"config/workloads/{CONFIG.colocation.training_workload}.yaml"
+        ),
+    output:
+        "<results>/simulations/{design}.parquet",
+    log:
+        "<results>/logs/simulate/{design}.log",
+    benchmark:
+        "<results>/benchmarks/simulate/{design}.tsv"
+    resources:
+        mem_mb=1500,
+        runtime=60,
+    params:
+        config=COLOCATION,
+    shell:
+        "python -m equinox.colocation simulate --config {params.config:q}"
+        " --design {wildcards.design} --designs {input.designs} --workload {input.workload}"
+        " --training-workload {input.training} --output {output} 2>&1 | tee {log}"
+
+
+rule colocation:
+    input:
+        code=code("equinox.tables"),
+        parts=expand(
+            "<results>/simulations/{design}.parquet", design=CONFIG.colocation.designs
+        ),
+    output:
+        "<results>/tables/colocation.parquet",
+    log:
+        "<results>/logs/colocation.log",
+    benchmark:
+        "<results>/benchmarks/colocation.tsv"
+    resources:
+        mem_mb=500,
+        runtime=5,
+    shell:
+        "python -m equinox.tables colocation {input.parts} --output {output} 2>&1 | tee {log}"
+
+
+rule fleet:
+    input:
+        code=code("equinox.colocation.__main__"),
+        colocation=rules.colocation.output,
+        designs=rules.designs.output,
+    output:
+        "<results>/tables/fleet.parquet",
+    log:
+        "<results>/logs/fleet.log",
+    benchmark:
+        "<results>/benchmarks/fleet.tsv"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        config=COLOCATION,
+    shell:
+        "python -m equinox.colocation fleet --config {params.config:q}"
+        " --colocation {input.colocation} --designs {input.designs}"
+        " --output {output} 2>&1 | tee {log}"

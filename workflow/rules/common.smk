@@ -1,0 +1,56 @@
+# Config, and what a job depends on. No science here.
+import json
+import sys
+from pathlib import Path
+
+import grimp
+from snakemake.exceptions import WorkflowError
+
+from equinox.plan import load_plan
+from equinox.config.checks import to_jsonable
+from equinox.dependencies import ROOT, figure_tables, product_file, source_files
+from equinox.tables import TABLES
+
+# `config` holds what the user changes (--config, --configfile, or a module's config).
+try:
+    CONFIG = load_plan(config)
+except ValueError as error:
+    raise WorkflowError(str(error)) from None
+
+FIGURES = figure_tables()
+IMPORTS = grimp.build_graph("equinox", cache_dir=None)
+
+
+pathvars:
+    results=f"results/{CONFIG.scale}",
+
+
+# The interpreter that runs Snakemake runs the jobs, with one thread each: two threads that spin
+# for work on a busy machine are slower than one.
+shell.prefix(
+    f"set -euo pipefail; export PATH='{Path(sys.executable).parent}':\"$PATH\" "
+    f"PYTHONPATH='{ROOT}' PYTHONHASHSEED=0 OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1; "
+)
+
+
+def code(*modules):
+    return source_files(IMPORTS, modules)
+
+
+def as_json(record):
+    """One sorted string: Snakemake compares parameters as an unnamed set."""
+    return json.dumps(to_jsonable(record), sort_keys=True)
+
+
+def training_job(wildcards):
+    return as_json(CONFIG.training_job(wildcards.task, wildcards.encoding))
+
+
+def training_data(wildcards):
+    """The description of the data, with checksums; nothing for data of the user's own."""
+    dataset = CONFIG.training.tasks[wildcards.task].dataset
+    return (
+        []
+        if CONFIG.data_dir
+        else product_file(f"equinox/training/data/{dataset}/source.yaml")
+    )

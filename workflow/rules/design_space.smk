@@ -1,0 +1,141 @@
+DESIGN_SPACE = as_json(CONFIG.design_space)
+TECHNOLOGY = product_file(f"config/technology/{CONFIG.design_space.technology}.yaml")
+DESIGN_WORKLOAD = product_file(f"config/workloads/{CONFIG.design_space.workload}.yaml")
+
+
+rule sweep:
+    input:
+        code=code("equinox.design_space.__main__"),
+        technology=TECHNOLOGY,
+        workload=DESIGN_WORKLOAD,
+    output:
+        "<results>/tables/design_space.parquet",
+    log:
+        "<results>/logs/design_space/sweep.log",
+    benchmark:
+        "<results>/benchmarks/design_space/sweep.tsv"
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        config=DESIGN_SPACE,
+    shell:
+        "python -m equinox.design_space sweep --config {params.config:q}"
+        " --technology {input.technology} --workload {input.workload}"
+        " --output {output} 2>&1 | tee {log}"
+
+
+rule pareto:
+    input:
+        code=code("equinox.design_space.__main__"),
+        design_space=rules.sweep.output,
+    output:
+        "<results>/tables/pareto.parquet",
+    log:
+        "<results>/logs/design_space/pareto.log",
+    benchmark:
+        "<results>/benchmarks/design_space/pareto.tsv"
+    resources:
+        mem_mb=2000,
+        runtime=5,
+    shell:
+        "python -m equinox.design_space pareto --design-space {input.design_space}"
+        " --output {output} 2>&1 | tee {log}"
+
+
+rule designs:
+    input:
+        code=code("equinox.design_space.__main__"),
+        design_space=rules.sweep.output,
+        technology=TECHNOLOGY,
+        workload=DESIGN_WORKLOAD,
+    output:
+        "<results>/tables/designs.parquet",
+    log:
+        "<results>/logs/design_space/designs.log",
+    benchmark:
+        "<results>/benchmarks/design_space/designs.tsv"
+    resources:
+        mem_mb=2000,
+        runtime=5,
+    params:
+        config=DESIGN_SPACE,
+    shell:
+        "python -m equinox.design_space designs --config {params.config:q}"
+        " --technology {input.technology} --workload {input.workload}"
+        " --design-space {input.design_space} --output {output} 2>&1 | tee {log}"
+
+
+rule breakdown:
+    input:
+        code=code("equinox.design_space.__main__"),
+        designs=rules.designs.output,
+        technology=TECHNOLOGY,
+        workload=DESIGN_WORKLOAD,
+    output:
+        "<results>/tables/breakdown.parquet",
+    log:
+        "<results>/logs/design_space/breakdown.log",
+    benchmark:
+        "<results>/benchmarks/design_space/breakdown.tsv"
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        config=DESIGN_SPACE,
+    shell:
+        "python -m equinox.design_space breakdown --config {params.config:q}"
+        " --technology {input.technology} --workload {input.workload}"
+        " --designs {input.designs} --output {output} 2>&1 | tee {log}"
+
+
+rule sensitivity:
+    input:
+        code=code("equinox.design_space.__main__"),
+        technology=TECHNOLOGY,
+        workload=DESIGN_WORKLOAD,
+    output:
+        "<results>/tables/sensitivity.parquet",
+    log:
+        "<results>/logs/design_space/sensitivity.log",
+    benchmark:
+        "<results>/benchmarks/design_space/sensitivity.tsv"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        config=DESIGN_SPACE,
+    shell:
+        "python -m equinox.design_space sensitivity --config {params.config:q}"
+        " --technology {input.technology} --workload {input.workload}"
+        " --output {output} 2>&1 | tee {log}"
+
+
+rule density:
+    input:
+        code=code("equinox.design_space.__main__"),
+        technology=TECHNOLOGY,
+    output:
+        "<results>/tables/density.parquet",
+    log:
+        "<results>/logs/design_space/density.log",
+    benchmark:
+        "<results>/benchmarks/design_space/density.tsv"
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        config=DESIGN_SPACE,
+    shell:
+        "python -m equinox.design_space density --config {params.config:q}"
+        " --technology {input.technology} --output {output} 2>&1 | tee {log}"
+
+
+rule design_space:
+    input:
+        rules.sweep.output,
+        rules.pareto.output,
+        rules.designs.output,
+        rules.breakdown.output,
+        rules.sensitivity.output,
+        rules.density.output,

@@ -1,0 +1,48 @@
+CLAIM_TABLES = ["accuracy", "density", "sensitivity", "colocation"]
+
+
+rule claims:
+    input:
+        code=code("equinox.report.__main__"),
+        published=PUBLISHED,
+        tables=expand("<results>/tables/{table}.parquet", table=CLAIM_TABLES),
+    output:
+        table="<results>/tables/claims.parquet",
+        text="<results>/claims.md",
+    log:
+        "<results>/logs/claims.log",
+    benchmark:
+        "<results>/benchmarks/claims.tsv"
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        tables="<results>/tables",
+    shell:
+        "python -m equinox.report claims --tables {params.tables} --published {input.published}"
+        " --scale {params.scale} --output {output.table} --markdown {output.text} 2>&1 | tee {log}"
+
+
+rule report:
+    input:
+        code=code("equinox.report.__main__"),
+        template=product_file("equinox/report/report.html"),
+        claims=rules.claims.output.table,
+        figures=expand("<results>/figures/{name}.svg", name=FIGURES),
+        captions=[product_file(f"equinox/figures/{name}.py") for name in FIGURES],
+        tables=expand("<results>/tables/{table}.parquet", table=TABLES),
+    output:
+        "<results>/report.html",
+    log:
+        "<results>/logs/report.log",
+    benchmark:
+        "<results>/benchmarks/report.tsv"
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        results="<results>",
+        scale=CONFIG.scale,
+    shell:
+        "python -m equinox.report page --results {params.results} --scale {params.scale}"
+        " --output {output} 2>&1 | tee {log}"

@@ -1,0 +1,39 @@
+RUNS = [
+    (task, encoding) for task, runs in CONFIG.training.runs.items() for encoding in runs
+]
+
+
+rule train:
+    input:
+        code=code("equinox.training.__main__"),
+        data=training_data,
+    output:
+        "<results>/runs/{task}/{encoding}.parquet",
+    log:
+        "<results>/logs/train/{task}/{encoding}.log",
+    benchmark:
+        "<results>/benchmarks/train/{task}/{encoding}.tsv"
+    resources:
+        mem_mb=1500,
+        runtime=60,
+    params:
+        job=training_job,
+    shell:
+        "python -m equinox.training --job {params.job:q} --output {output} 2>&1 | tee {log}"
+
+
+rule accuracy:
+    input:
+        code=code("equinox.tables"),
+        runs=[f"<results>/runs/{task}/{encoding}.parquet" for task, encoding in RUNS],
+    output:
+        "<results>/tables/accuracy.parquet",
+    log:
+        "<results>/logs/accuracy.log",
+    benchmark:
+        "<results>/benchmarks/accuracy.tsv"
+    resources:
+        mem_mb=500,
+        runtime=5,
+    shell:
+        "python -m equinox.tables accuracy {input.runs} --output {output} 2>&1 | tee {log}"
