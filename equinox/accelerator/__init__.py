@@ -1,7 +1,10 @@
 """One accelerator: its parameters, area, power and timing, and the DNNs that run on it."""
 
+from equinox.accelerator.cost import COMPONENTS, area_mm2, power_w
+from equinox.accelerator.datapath import UnitCost, unit_cost
 from equinox.accelerator.machine import Accelerator, Machine
 from equinox.accelerator.service import service_cycles, training_op_per_s
+from equinox.accelerator.technology import Constant, Technology, load_technology
 from equinox.accelerator.timing import (
     MatmulTiming,
     matmul_cycles,
@@ -11,16 +14,24 @@ from equinox.accelerator.timing import (
 from equinox.accelerator.workloads import Layer, TrainingProduct, Workload, load_workload
 
 __all__ = [
+    "COMPONENTS",
     "Accelerator",
+    "Constant",
     "Layer",
     "Machine",
     "MatmulTiming",
+    "Technology",
     "TrainingProduct",
+    "UnitCost",
     "Workload",
+    "area_mm2",
+    "load_technology",
     "load_workload",
     "matmul_cycles",
     "matmul_timing",
+    "power_w",
     "service_cycles",
     "systolic_cycles",
     "training_op_per_s",
+    "unit_cost",
 ]

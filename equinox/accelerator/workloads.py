@@ -1,4 +1,4 @@
-"""DNNs as the matrix products that they ask of an accelerator; one file of config/workloads each."""
+"""DNNs as the matrix products that they ask for; one file of config/workloads each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
