@@ -1,0 +1,81 @@
+"""Parts that several figures draw: lines with intervals, marked values, legends, log axes."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.typing import LineStyleType
+
+from equinox.figures._style import BLACK, Look
+
+_WIDE = 4.0  # a log axis has enough round numbers to label from this ratio of its ends on
+
+
+def draw_line(axes: Axes, series: pd.DataFrame, look: Look) -> None:
+    """Draw mean over the index of `series`, with a band from low to high."""
+    axes.plot(
+        series.index,
+        series["mean"],
+        color=look.color,
+        marker=look.marker,
+        markeredgewidth=0,
+        label=look.label,
+    )
+    axes.fill_between(
+        series.index, series["low"], series["high"], color=look.color, alpha=0.2, linewidth=0
+    )
+
+
+def mark_level(axes: Axes, value: float, text: str, *, above: bool = True) -> None:
+    """Draw a dotted horizontal line at `value`, named at its left end."""
+    axes.axhline(value, color=BLACK, linestyle=":", linewidth=0.8, zorder=1)
+    axes.annotate(
+        text,
+        (0.02, value),
+        xycoords=axes.get_yaxis_transform(),
+        xytext=(0, 1.5 if above else -1.5),
+        textcoords="offset points",
+        va="bottom" if above else "top",
+        fontsize=6,
+    )
+
+
+def log_if_wide(axes: Axes) -> None:
+    """Make the y axis logarithmic, labeled in plain numbers, if what is drawn spans enough."""
+    low, high = axes.dataLim.intervaly
+    if low <= 0 or high < _WIDE * low:
+        return
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def entry(
+    label: str, color: str, *, linestyle: LineStyleType = "-", marker: str = "none"
+) -> Line2D:
+    """Return a legend entry that no drawn line has by itself."""
+    return Line2D([], [], color=color, linestyle=linestyle, marker=marker, label=label)
+
+
+def top_legend(
+    figure: Figure, *, columns: int, title: str = "", handles: Iterable[Artist] = ()
+) -> None:
+    """Name every labeled line once, or `handles`, above all panels."""
+    entries: dict[str, Artist] = {str(handle.get_label()): handle for handle in handles}
+    if not entries:
+        for axes in figure.axes:
+            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+                entries.setdefault(label, handle)
+    figure.legend(
+        handles=list(entries.values()),
+        labels=list(entries),
+        loc="outside upper center",
+        ncols=columns,
+        title=title or None,
+        title_fontsize=7.5,
+    )

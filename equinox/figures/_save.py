@@ -1,0 +1,39 @@
+"""Write a figure as the same bytes each time, all at once or not at all."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib.style
+from matplotlib.figure import Figure
+
+# What a backend would write of the time and the machine, left out.
+_METADATA: Mapping[str, Mapping[str, Any]] = {
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+}
+FORMATS = tuple(_METADATA)
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw and save in the style of style.mplstyle, whatever the user's own settings are."""
+    style = Path(__file__).with_name("style.mplstyle")
+    with matplotlib.style.context(["default", str(style)]):
+        yield
+
+
+def save_figure(figure: Figure, prefix: Path) -> list[Path]:
+    """Write `figure` to `prefix` with the ending of each format; return the paths."""
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for ending, metadata in _METADATA.items():
+        path = prefix.with_name(f"{prefix.name}.{ending}")
+        partial = path.with_name(f".{path.name}.partial")
+        figure.savefig(partial, format=ending, metadata=dict(metadata))
+        os.replace(partial, path)
+        paths.append(path)
+    return paths

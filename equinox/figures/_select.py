@@ -1,0 +1,111 @@
+"""Which rows of a table a figure shows."""
+
+import re
+from collections.abc import Sequence
+
+import pandas as pd
+
+REFERENCE_DESIGN = "500us"  # the design that the published results are about
+REFERENCE_ENCODING = "hbfp8_16"  # and its encoding
+REFERENCE_BATCHING = "adaptive"
+
+
+def require(frame: pd.DataFrame, table: str, what: str) -> pd.DataFrame:
+    """Return `frame`.
+
+    Raises:
+        ValueError: it has no row; the message names the table and what is missing.
+    """
+    if frame.empty:
+        raise ValueError(f"table {table} has no row of {what}; run the stage that makes it for it")
+    return frame
+
+
+def most_frequent(values: pd.Series) -> str:
+    """Return the value that occurs most often, the first in the alphabet among equals."""
+    counts = values.value_counts()
+    return str(min(counts[counts == counts.max()].index))
+
+
+def final_epochs(accuracy: pd.DataFrame) -> pd.DataFrame:
+    """Return the last row of every run: a diverged run ends where it diverged."""
+    last = accuracy.groupby(["task", "encoding", "seed"])["epoch"].idxmax()
+    return accuracy.loc[last].reset_index(drop=True)
+
+
+def without_tile_variants(accuracy: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows without encodings that are another one with other tiles.
+
+    The default tile is that of most encodings with wide storage (`storage_bits` above
+    `mantissa_bits`). An encoding of another tile is a variant if one with the default tile has the
+    same bits, storage and rounding; `mantissa_and_tile` shows variants.
+    """
+    same = ["mantissa_bits", "storage_bits", "storage_rounding"]
+    kinds = accuracy.drop_duplicates("encoding")
+    wide = kinds[(kinds["storage_bits"] > kinds["mantissa_bits"]) & (kinds["tile"] != "value")]
+    if wide.empty:
+        return accuracy
+    default = wide[wide["tile"] == most_frequent(wide["tile"])]
+    other = wide[~wide["encoding"].isin(default["encoding"])]
+    variants = other.merge(default[same].drop_duplicates(), on=same)["encoding"]
+    return accuracy[~accuracy["encoding"].isin(variants)]
+
+
+def over_seeds(rows: pd.DataFrame, by: str, value: str, *, scale: float = 1.0) -> pd.DataFrame:
+    """Return mean, low and high of `value` for each `by`: the range of seeds.
+
+    With one seed, the range is its own confidence bounds (`<value>_low`, `_high`) if the table has
+    them. Rows without a value are left out.
+    """
+    rows = rows.dropna(subset=[value])
+    groups = rows.groupby(by)
+    result = groups[value].agg(mean="mean", low="min", high="max")
+    if f"{value}_low" in rows.columns:
+        single = groups["seed"].nunique() == 1
+        for end in ("low", "high"):
+            bound = groups[f"{value}_{end}"].mean()
+            result[end] = result[end].mask(single & bound.notna(), bound)
+    result = result.sort_index()
+    return result * scale
+
+
+def operating_points(
+    colocation: pd.DataFrame,
+    *,
+    schedulings: Sequence[str] = (),
+    batching: str = REFERENCE_BATCHING,
+    design: str = "",
+) -> pd.DataFrame:
+    """Return the operating points of one study: one encoding, workload, task and arrival process.
+
+    Of each, it is the one with most rows (the encoding: `REFERENCE_ENCODING` if it is there).
+
+    Args:
+        colocation: The table.
+        schedulings: Policies to keep; none means all.
+        batching: The batching policy to keep; empty means all.
+        design: The named design to keep; empty means all.
+
+    Raises:
+        ValueError: no row is left.
+    """
+    wanted = {"design": [design] if design else [], "scheduling": schedulings}
+    wanted["batching"] = [batching] if batching else []
+    rows = require(colocation, "colocation", "any design")
+    for column, values in wanted.items():
+        found = ", ".join(sorted(rows[column].unique()))
+        kept = rows[rows[column].isin(values)] if values else rows
+        rows = require(kept, "colocation", f"{column} {' or '.join(values)} (it has {found})")
+    if (rows["encoding"] == REFERENCE_ENCODING).any():
+        rows = rows[rows["encoding"] == REFERENCE_ENCODING]
+    for column in ("encoding", "workload", "arrivals"):
+        rows = rows[rows[column] == most_frequent(rows[column])]
+    # A policy without training may have another word in this column.
+    main = rows.groupby("scheduling")["training_task"].transform(most_frequent)
+    return rows.loc[rows["training_task"] == main]
+
+
+def named_limits_us(designs: pd.Series) -> dict[str, float]:
+    """Return the service time limit of every design that is named after one, such as `50us`."""
+    found = {name: re.fullmatch(r"(\d+)us", name) for name in sorted(set(designs))}
+    return {name: float(match[1]) for name, match in found.items() if match}

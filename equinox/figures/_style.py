@@ -1,0 +1,119 @@
+"""How things are drawn and named: one color, marker and label for each, in all figures.
+
+Colors are those of Okabe and Ito, which readers with any kind of color vision can tell apart.
+"""
+
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import final
+
+from matplotlib.figure import Figure
+
+COLUMN_IN = 3.3  # width of a column of a two-column page
+PAGE_IN = 6.9  # width of both columns
+
+BLACK, GRAY, SKY, BLUE = "#000000", "#7f7f7f", "#56b4e9", "#0072b2"
+GREEN, ORANGE, VERMILION, PINK = "#009e73", "#e69f00", "#d55e00", "#cc79a7"
+PURPLE, BROWN, PALE = "#6a3d9a", "#8c6d31", "#d9d9d9"
+CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, GRAY, PURPLE, BROWN, BLACK)
+_MARKERS = "osD^vP*X"
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """How one thing is drawn and what it is called."""
+
+    label: str
+    color: str
+    marker: str
+
+
+LOOKS: Mapping[str, Look] = {
+    name: Look(label=label, color=color, marker=marker)
+    for name, label, color, marker in (
+        # encodings
+        ("fp32", "fp32", BLACK, "o"),
+        ("bf16", "bf16", GRAY, "s"),
+        ("hbfp12_16", "hbfp12_16", SKY, "D"),
+        ("hbfp8_16", "hbfp8_16", BLUE, "^"),
+        ("hbfp6_16", "hbfp6_16", GREEN, "v"),
+        ("hbfp4_16", "hbfp4_16", VERMILION, "P"),
+        ("hbfp8_8", "hbfp8_8", PURPLE, "X"),
+        ("bfp8", "bfp8", ORANGE, "X"),
+        ("bfp8_stochastic", "bfp8 stochastic", PINK, "*"),
+        ("int8", "int8", BROWN, "h"),
+        # designs
+        ("min_latency", "min. latency", VERMILION, "v"),
+        ("50us", "50 µs", ORANGE, "s"),
+        ("500us", "500 µs", BLUE, "o"),
+        ("unconstrained", "unconstrained", GREEN, "^"),
+        ("fixed_point_inference", "fixed-point inference", BROWN, "h"),
+        ("dedicated_training", "dedicated training", PINK, "D"),
+        # scheduling, batching and balancing policies
+        ("inference_only", "inference only", GRAY, "s"),
+        ("priority", "priority", BLUE, "o"),
+        ("fair", "fair", ORANGE, "^"),
+        ("software", "software", PURPLE, "v"),
+        ("training_only", "training only", GREEN, "D"),
+        ("adaptive", "adaptive", BLUE, "o"),
+        ("full", "full batches", VERMILION, "s"),
+        ("even", "even", BLUE, "o"),
+        ("pack", "pack", VERMILION, "s"),
+        # what a cycle is spent on
+        ("inference_share", "inference", BLUE, "o"),
+        ("padding_share", "padding", SKY, "s"),
+        ("training_share", "training", GREEN, "^"),
+        ("stalled_share", "stalled", ORANGE, "v"),
+        ("idle_share", "idle", PALE, "D"),
+        # tasks and data
+        ("mlp", "MLP", BLACK, "o"),
+        ("resnet", "ResNet", BLACK, "o"),
+        ("lstm", "LSTM", BLACK, "o"),
+        ("fashion_mnist", "Fashion-MNIST", BLACK, "o"),
+        ("sotu", "State of the Union", BLACK, "o"),
+        ("cifar100", "CIFAR-100", BLACK, "o"),
+        # density models
+        ("authors_pe", "authors' composition", BLACK, "o"),
+        ("equinox", "this model", BLACK, "o"),
+        # parts of an accelerator
+        ("sram", "SRAM", BLACK, "o"),
+        ("hbm", "HBM", BLACK, "o"),
+        ("dram", "DRAM", BLACK, "o"),
+        ("simd", "SIMD", BLACK, "o"),
+    )
+}
+_ORDER = {name: index for index, name in enumerate(LOOKS)}
+
+METRICS: Mapping[str, tuple[str, float]] = {  # axis label, and factor from table to axis
+    "error": ("Test error (%)", 100.0),
+    "perplexity": ("Test perplexity (1)", 1.0),
+}
+
+
+def look(name: str) -> Look:
+    """Return how `name` is drawn; one not listed gets a color that depends on its name alone."""
+    if name in LOOKS:
+        return LOOKS[name]
+    number = zlib.crc32(name.encode())
+    return Look(
+        label=name.replace("_", " "),
+        color=CYCLE[number % len(CYCLE)],
+        marker=_MARKERS[number % len(_MARKERS)],
+    )
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """Return the distinct `names`, listed ones first and in the order of the list."""
+    return sorted(set(names), key=lambda name: (_ORDER.get(name, len(_ORDER)), name))
+
+
+def metric(name: str) -> tuple[str, float]:
+    """Return the axis label of a metric, and the factor from the table's unit to the axis'."""
+    return METRICS.get(name, (f"{name.replace('_', ' ').capitalize()} (1)", 1.0))
+
+
+def new_figure(width_in: float, height_in: float) -> Figure:
+    """Return an empty figure of this size, whose parts make room for each other."""
+    return Figure(figsize=(width_in, height_in), layout="constrained")

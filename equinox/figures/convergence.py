@@ -1,0 +1,48 @@
+"""Test error or perplexity over the epochs of training.
+
+A line is the mean of the seeds of one encoding, the band their range, a cross the last value of an
+encoding with diverged runs. The thesis states an accuracy similar to single precision; where that
+holds, hbfp8_16 follows the line of fp32. Fashion-MNIST and the State of the Union addresses stand
+in for the data of the thesis.
+"""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from equinox.figures._lines import draw_line, log_if_wide, top_legend
+from equinox.figures._select import over_seeds, require, without_tile_variants
+from equinox.figures._style import PAGE_IN, look, metric, new_figure, ordered
+
+TABLES = ("accuracy",)
+
+
+def plot(published: Mapping[str, float], accuracy: pd.DataFrame) -> Figure:
+    """Draw the metric over epochs: a line per encoding, a panel per task."""
+    del published  # its numbers are about final values on other data
+    rows = without_tile_variants(require(accuracy, "accuracy", "any run"))
+    tasks = ordered(rows["task"])
+    figure = new_figure(PAGE_IN, 2.6)
+    panels = figure.subplots(1, len(tasks), squeeze=False)[0]
+    for axes, task in zip(panels, tasks, strict=True):
+        _draw_task(axes, rows[rows["task"] == task])
+    top_legend(figure, columns=5)
+    return figure
+
+
+def _draw_task(axes: Axes, rows: pd.DataFrame) -> None:
+    label, scale = metric(rows["metric"].iloc[0])
+    for name in ordered(rows["encoding"]):
+        mine = rows[rows["encoding"] == name]
+        series = over_seeds(mine, "epoch", "value", scale=scale)
+        draw_line(axes, series, look(name))
+        if (mine["status"] == "diverged").any() and len(series):
+            end = (series.index[-1], series["mean"].iloc[-1])
+            axes.plot(*end, color=look(name).color, marker="x", markersize=7)
+    axes.set_title(f"{look(rows['task'].iloc[0]).label}, {look(rows['dataset'].iloc[0]).label}")
+    axes.set(xlabel="Training (epochs)", ylabel=label)
+    log_if_wide(axes)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))

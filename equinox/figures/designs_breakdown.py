@@ -1,0 +1,73 @@
+"""Area and power of the named designs, by component.
+
+Power is at full utilization; all designs have the same budget. The Equinox paper puts the
+controller below one percent of both, and reports what the uniform encoding adds over a fixed-point
+inference accelerator, which is shown beside the family.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from equinox.figures._lines import top_legend
+from equinox.figures._select import REFERENCE_ENCODING, most_frequent, require
+from equinox.figures._style import CYCLE, PAGE_IN, look, new_figure, ordered
+
+TABLES = ("breakdown",)
+
+
+def plot(published: Mapping[str, float], breakdown: pd.DataFrame) -> Figure:
+    """Draw stacked bars of area and of power: a bar per design, a color per component."""
+    del published  # overheads are ratios of designs, which the sensitivity figure shows
+    shown = _one_encoding_a_design(require(breakdown, "breakdown", "any design"))
+    largest_first = shown.groupby("component")["area_mm2"].sum().sort_values(ascending=False)
+    colors = {name: CYCLE[i % len(CYCLE)] for i, name in enumerate(largest_first.index)}
+    hatches = {name: "////" if i >= len(CYCLE) else "" for i, name in enumerate(colors)}
+    figure = new_figure(PAGE_IN, 1.4 + 0.22 * shown["design"].nunique())
+    left, right = figure.subplots(1, 2, sharey=True)
+    _stack(left, shown, "area_mm2", colors, hatches)
+    _stack(right, shown, "power_w", colors, hatches)
+    left.set(xlabel="Area (mm²)", ylabel="Design")
+    right.set_xlabel("Power (W)")
+    top_legend(figure, columns=5)
+    return figure
+
+
+def _one_encoding_a_design(breakdown: pd.DataFrame) -> pd.DataFrame:
+    """Return designs of the reference encoding, and those that only exist in another."""
+    known = REFERENCE_ENCODING in set(breakdown["encoding"])
+    main = REFERENCE_ENCODING if known else most_frequent(breakdown["encoding"])
+    family = set(breakdown.loc[breakdown["encoding"] == main, "design"])
+    only = breakdown[~breakdown["design"].isin(family)]
+    first = only.groupby("design")["encoding"].transform("min")
+    return pd.concat([breakdown[breakdown["encoding"] == main], only[only["encoding"] == first]])
+
+
+def _stack(
+    axes: Axes,
+    shown: pd.DataFrame,
+    quantity: str,
+    colors: Mapping[str, str],
+    hatches: Mapping[str, str],
+) -> None:
+    designs = ordered(shown["design"])
+    table = shown.pivot_table(index="design", columns="component", values=quantity, fill_value=0.0)
+    start = np.zeros(len(designs))
+    for component, color in colors.items():
+        length = table.loc[designs, component].to_numpy()
+        axes.barh(
+            range(len(designs)),
+            length,
+            left=start,
+            color=color,
+            hatch=hatches[component],
+            edgecolor="white",
+            label=look(component).label,
+        )
+        start += length
+    axes.set_yticks(range(len(designs)), [look(name).label for name in designs])
+    axes.set_ylim(len(designs) - 0.5, -0.5)
+    axes.grid(visible=False, axis="y")

@@ -1,0 +1,49 @@
+"""Tail latency of inference over load, by design.
+
+Solid lines share the machine with training under the priority scheduler, dashed black lines run
+inference alone; bands are the range of seeds, batches are adaptive. The thesis states that
+training does not affect inference tail latency: the lines should coincide. The dotted line is the
+service time of the thesis' main design.
+"""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from equinox.figures._lines import draw_line, entry, log_if_wide, mark_level, top_legend
+from equinox.figures._select import (
+    REFERENCE_DESIGN,
+    named_limits_us,
+    operating_points,
+    over_seeds,
+    require,
+)
+from equinox.figures._style import BLACK, COLUMN_IN, look, new_figure, ordered
+
+TABLES = ("colocation",)
+
+
+def plot(published: Mapping[str, float], colocation: pd.DataFrame) -> Figure:
+    """Draw p99 latency over load: a color per design, dashed where inference runs alone."""
+    del published  # the thesis' statement on latency is in words
+    rows = operating_points(colocation, schedulings=("priority", "inference_only"))
+    rows = require(rows.dropna(subset=["p99_latency_us"]), "colocation", "a p99_latency_us")
+    designs = ordered(rows["design"])
+    figure = new_figure(COLUMN_IN, 3.0)
+    axes = figure.subplots()
+    for design in designs:
+        of_design = rows[rows["design"] == design]
+        shared = of_design[of_design["scheduling"] == "priority"]
+        draw_line(axes, over_seeds(shared, "load", "p99_latency_us"), look(design))
+        alone = of_design[of_design["scheduling"] == "inference_only"]
+        mean_us = over_seeds(alone, "load", "p99_latency_us")["mean"]
+        axes.plot(mean_us.index, mean_us, color=BLACK, linestyle="--", linewidth=0.8, zorder=3)
+    target = named_limits_us(pd.Series([REFERENCE_DESIGN]))[REFERENCE_DESIGN]
+    mark_level(axes, target, f"service time target {target:g} µs", above=False)
+    log_if_wide(axes)
+    axes.set(xlabel="Load (share of saturation rate)", ylabel="99th-percentile latency (µs)")
+    handles = [entry(look(d).label, look(d).color, marker=look(d).marker) for d in designs]
+    handles.append(entry(look("inference_only").label, BLACK, linestyle="--"))
+    top_legend(figure, columns=3, handles=handles)
+    return figure
