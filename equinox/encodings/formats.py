@@ -65,12 +65,12 @@ class Float:
     @property
     def max_exponent(self) -> int:
         """Exponent of the largest value."""
-        return 2 ** (self.exponent_bits - 1) - (0 if self.finite else 1)
+        return (1 << self.exponent_bits - 1) - (0 if self.finite else 1)
 
     @property
     def min_exponent(self) -> int:
         """Exponent of the smallest normal value."""
-        return 2 - 2 ** (self.exponent_bits - 1)
+        return 2 - (1 << self.exponent_bits - 1)
 
     @property
     def max_value(self) -> float:
@@ -129,12 +129,12 @@ class BlockFloat:
     @property
     def min_exponent(self) -> int:
         """The smallest exponent of a block."""
-        return -(2 ** (self.exponent_bits - 1))
+        return -(1 << self.exponent_bits - 1)
 
     @property
     def max_exponent(self) -> int:
         """The largest exponent of a block."""
-        return 2 ** (self.exponent_bits - 1) - 1
+        return (1 << self.exponent_bits - 1) - 1
 
 
 @final

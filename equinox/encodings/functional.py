@@ -22,7 +22,7 @@ from equinox.encodings.operands import Operands
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None, operands: Operands) -> Tensor:
     """Return x (..., inputs) times weight (outputs, inputs) transposed, plus `bias`."""
-    rows = cast(Tensor, _Linear.apply(x.reshape(-1, x.shape[-1]), weight, bias, operands))
+    rows = _apply(_Linear, x.reshape(-1, x.shape[-1]), weight, bias, operands)
     return rows.reshape(*x.shape[:-1], weight.shape[0])
 
 
@@ -32,10 +32,10 @@ def matmul(left: Tensor, right: Tensor, operands: Operands) -> Tensor:
     Batches broadcast, and each matrix of a batch is cut into blocks of its own: with blocks of
     samples, an exponent per row of `left` and per column of `right`.
     """
-    batch = torch.broadcast_shapes(left.shape[:-2], right.shape[:-2])
+    batch = torch.broadcast_shapes(left.shape[:-2], right.shape[:-2])  # type: ignore[no-untyped-call]
     left = left.expand(*batch, *left.shape[-2:]).reshape(-1, *left.shape[-2:])
     right = right.expand(*batch, *right.shape[-2:]).reshape(-1, *right.shape[-2:])
-    products = cast(Tensor, _BatchedProduct.apply(left, right.mT, operands))
+    products = _apply(_BatchedProduct, left, right.mT, operands)
     return products.reshape(*batch, *products.shape[-2:])
 
 
@@ -65,7 +65,7 @@ def convolution(
     zeros = (0,) * len(stride)
     geometry = (stride, padding, dilation, transposed, output_padding or zeros, groups)
     if not operands.reblocks:
-        return cast(Tensor, _Convolution.apply(x, weight, bias, operands, geometry))
+        return _apply(_Convolution, x, weight, bias, operands, geometry)
     if transposed or len(stride) > 2:
         raise ValueError(
             f"encoding {operands.encoding.name} has blocks along the reduced dimension, which is "
@@ -79,6 +79,10 @@ def convolution(
         )  # fmt: skip
         return flat.squeeze(2)
     return _unfolded_convolution(x, weight, bias, operands, stride, padding, dilation, groups)
+
+
+def _apply(function: type[Function], *arguments: object) -> Tensor:
+    return cast(Tensor, function.apply(*arguments))  # type: ignore[no-untyped-call]
 
 
 def _unfolded_convolution(
@@ -106,7 +110,7 @@ def _unfolded_convolution(
     ]
     product = torch.cat(parts, dim=-1)  # (batch, positions, outputs)
     product = product if bias is None else product + bias
-    return product.mT.unflatten(2, (height, width))
+    return product.mT.reshape(x.shape[0], -1, height, width)
 
 
 class _Linear(Function):
@@ -120,7 +124,7 @@ class _Linear(Function):
         return x @ w.T if bias is None else torch.addmm(bias, x, w.T)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         rows, weight = ctx.saved_tensors
         operands: Operands = ctx.operands
@@ -145,7 +149,7 @@ class _BatchedProduct(Function):
         return a @ b.mT
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         left, right = ctx.saved_tensors
         operands: Operands = ctx.operands
@@ -181,7 +185,7 @@ class _Convolution(Function):
         return torch.convolution(x, w, bias, *geometry)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, w = ctx.saved_tensors
         needs_x, needs_w, needs_bias = ctx.needs_input_grad[:3]

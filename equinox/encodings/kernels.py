@@ -16,8 +16,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+Scalar = Any  # of the type that the kernels' casts make it
 
-_OPTIONS = {"cache": True, "nogil": True, "boundscheck": False, "error_model": "numpy"}
+_compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 _MAGNITUDE = np.uint32(0x7FFFFFFF)
 _INFINITY = np.uint32(0x7F800000)
@@ -27,8 +28,8 @@ _CHUNK = 1024
 _LARGEST_FAST = 120
 
 
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
-def _mix(value: np.uint32) -> np.uint32:
+@_compiled
+def _mix(value: Scalar) -> Scalar:
     # The compiler widens every 32-bit operation to 64 bits, so that each result is cut again.
     value = np.uint32(value ^ (value >> np.uint32(16)))
     value = np.uint32(value * np.uint32(0x7FEB352D))
@@ -37,12 +38,12 @@ def _mix(value: np.uint32) -> np.uint32:
     return np.uint32(value ^ (value >> np.uint32(16)))
 
 
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
-def _exponent(bits: np.uint32) -> int:
+@_compiled
+def _exponent(bits: Scalar) -> Scalar:
     """Return floor(log2) of the positive finite float32 with these bits."""
-    exponent = np.int64(bits >> np.uint32(23))
-    if exponent > 0:
-        return exponent - 127
+    biased = np.int64(bits >> np.uint32(23))
+    if biased > 0:
+        return biased - 127
     fraction = np.int64(bits)
     exponent = -150
     while fraction > 0:  # a subnormal is its fraction times 2**-149
@@ -51,40 +52,66 @@ def _exponent(bits: np.uint32) -> int:
     return exponent
 
 
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
-def _step_exponent(bits: np.uint32, mantissa_bits: int, low: int, high: int) -> int:
+@_compiled
+def _step_exponent(bits: Scalar, mantissa_bits: int, low: int, high: int) -> Scalar:
     return min(max(_exponent(bits), low), high) - mantissa_bits + 2
 
 
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
-def _uniform(position: np.uint32, low: np.uint32, high: np.uint32) -> np.float32:
+@_compiled
+def _uniform(position: Scalar, low: Scalar, high: Scalar) -> Scalar:
     mixed = _mix(np.uint32(_mix(np.uint32(position ^ low)) ^ high))
     return np.float32(np.int32(mixed >> np.uint32(8))) * np.float32(2.0**-24)
 
 
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
-def _round_nearest(x: Array, out: Array, inverse: Array, step: Array, limit: np.float32) -> None:
-    for j in range(x.size):
-        mantissa = np.rint(x[j] * inverse[j])
-        out[j] = min(max(mantissa, -limit), limit) * step[j]
+@_compiled
+def _nearest(value: Scalar, inverse: Scalar, step: Scalar, limit: Scalar) -> Scalar:
+    return min(max(np.rint(value * inverse), -limit), limit) * step
 
 
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
-def _round_stochastic(
-    x: Array, out: Array, inverse: Array, step: Array, limit: np.float32, first: int, key: Array
+@_compiled
+def _stochastic(
+    value: Scalar, inverse: Scalar, step: Scalar, limit: Scalar, position: Scalar, key: Array
+) -> Scalar:
+    scaled = value * inverse
+    below = np.floor(scaled)
+    up = _uniform(position, key[0], key[1]) < scaled - below
+    mantissa = math.copysign(below + np.float32(up), value)
+    return min(max(mantissa, -limit), limit) * step
+
+
+@_compiled
+def _round_by_columns(
+    x: Array, out: Array, inverse: Array, step: Array, limit: Scalar, first: int, key: Array
 ) -> None:
-    low, high, start = key[0], key[1], np.uint32(first)
-    for j in range(x.size):
-        scaled = x[j] * inverse[j]
-        below = np.floor(scaled)
-        up = _uniform(np.uint32(start + np.uint32(j)), low, high) < scaled - below
-        mantissa = math.copysign(below + np.float32(up), x[j])
-        out[j] = min(max(mantissa, -limit), limit) * step[j]
+    """Round a row with a step per column; its first value has the position `first`."""
+    if key.size == 0:
+        for j in range(x.size):
+            out[j] = _nearest(x[j], inverse[j], step[j], limit)
+    else:
+        start = np.uint32(first)
+        for j in range(x.size):
+            position = np.uint32(start + np.uint32(j))
+            out[j] = _stochastic(x[j], inverse[j], step[j], limit, position, key)
 
 
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
+@_compiled
+def _round_by_step(
+    x: Array, out: Array, inverse: Scalar, step: Scalar, limit: Scalar, first: int, key: Array
+) -> None:
+    """Round a row with one step; its first value has the position `first`."""
+    if key.size == 0:
+        for j in range(x.size):
+            out[j] = _nearest(x[j], inverse, step, limit)
+    else:
+        start = np.uint32(first)
+        for j in range(x.size):
+            position = np.uint32(start + np.uint32(j))
+            out[j] = _stochastic(x[j], inverse, step, limit, position, key)
+
+
+@_compiled
 def _round_with_care(
-    x: Array, out: Array, largest: np.uint32, exponent: int, limit: float, first: int, key: Array
+    x: Array, out: Array, largest: Scalar, exponent: int, limit: Scalar, first: int, key: Array
 ) -> None:
     """Round a row of one block in float64, whatever its values."""
     if largest == 0 or largest >= _INFINITY:
@@ -102,7 +129,16 @@ def _round_with_care(
         out[j] = np.float32(min(max(mantissa, -limit), limit) * step)
 
 
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
+@_compiled
+def largest_magnitude(bits: Array) -> Scalar:
+    """Return the largest magnitude of a row of float32, as bits; NaN is above infinity."""
+    largest = np.uint32(0)
+    for j in range(bits.size):
+        largest = max(largest, bits[j] & _MAGNITUDE)
+    return largest
+
+
+@_compiled
 def _column_maxima(x: Array, first: int, last: int, start: int, maxima: Array) -> None:
     """Find the largest magnitude, as bits, of each column from `start` in rows first..last."""
     maxima[:] = 0
@@ -112,7 +148,7 @@ def _column_maxima(x: Array, first: int, last: int, start: int, maxima: Array) -
             maxima[j] = max(maxima[j], row[j] & _MAGNITUDE)
 
 
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
+@_compiled
 def _tile_steps(
     maxima: Array, width: int, mantissa_bits: int, low: int, high: int, inverse: Array, step: Array
 ) -> bool:
@@ -124,7 +160,8 @@ def _tile_steps(
         for j in range(start, end):
             largest = max(largest, maxima[j])
         exponent = _step_exponent(largest, mantissa_bits, low, high) if largest else 0
-        fast = fast and largest < _INFINITY and -_LARGEST_FAST <= exponent <= _LARGEST_FAST
+        if largest >= _INFINITY or not -_LARGEST_FAST <= exponent <= _LARGEST_FAST:
+            fast = False
         size = np.float32(2.0**exponent)
         maxima[start:end] = largest
         inverse[start:end] = np.float32(1.0) / size
@@ -132,7 +169,7 @@ def _tile_steps(
     return fast
 
 
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
+@_compiled
 def round_tiles(
     x: Array,
     bits: Array,
@@ -174,15 +211,13 @@ def round_tiles(
                         _round_with_care(
                             row[j:end], result[j:end], maxima[j], exponent, limit, first + j, key
                         )
-                elif key.size == 0:
-                    _round_nearest(row, result, inverse[:n], step[:n], np.float32(limit))
                 else:
-                    _round_stochastic(
+                    _round_by_columns(
                         row, result, inverse[:n], step[:n], np.float32(limit), first, key
                     )
 
 
-@njit(**_OPTIONS)  # type: ignore[untyped-decorator]
+@_compiled
 def round_rows(
     x: Array,
     bits: Array,
@@ -197,27 +232,43 @@ def round_rows(
     """Round rows of the matrix `x`, each with one exponent; see `round_tiles`."""
     limit = np.float32(2 ** (mantissa_bits - 1) - 1)
     for i in range(first_row, last_row):
-        largest = np.uint32(0)
-        for j in range(x.shape[1]):
-            largest = max(largest, bits[i, j] & _MAGNITUDE)
-        exponent = 0
-        if largest != 0:
-            exponent = _step_exponent(largest, mantissa_bits, low, high)
+        largest = largest_magnitude(bits[i])
+        exponent = _step_exponent(largest, mantissa_bits, low, high) if largest else 0
         first = i * x.shape[1]
         if largest >= _INFINITY or not -_LARGEST_FAST <= exponent <= _LARGEST_FAST:
             _round_with_care(x[i], out[i], largest, exponent, limit, first, key)
-            continue
-        step = np.float32(2.0**exponent)
-        inverse = np.float32(1.0) / step
-        if key.size == 0:
-            for j in range(x.shape[1]):
-                mantissa = np.rint(x[i, j] * inverse)
-                out[i, j] = min(max(mantissa, -limit), limit) * step
         else:
-            low_key, high_key, start = key[0], key[1], np.uint32(first)
-            for j in range(x.shape[1]):
-                scaled = x[i, j] * inverse
-                below = np.floor(scaled)
-                up = _uniform(np.uint32(start + np.uint32(j)), low_key, high_key) < scaled - below
-                mantissa = math.copysign(below + np.float32(up), x[i, j])
-                out[i, j] = min(max(mantissa, -limit), limit) * step
+            step = np.float32(2.0**exponent)
+            _round_by_step(x[i], out[i], np.float32(1.0) / step, step, limit, first, key)
+
+
+@_compiled
+def round_floats(
+    x: Array, bits: Array, out: Array, inverse: Array, step: Array, limit: Scalar, key: Array
+) -> None:
+    """Round a row of finite values, with the steps of their 256 exponents, as in their bits."""
+    for j in range(x.size):
+        exponent = (bits[j] & _MAGNITUDE) >> np.uint32(23)
+        factor, size = inverse[exponent], step[exponent]
+        if key.size == 0:
+            rounded = np.rint(x[j] * factor) * size
+        else:
+            scaled = x[j] * factor
+            below = np.floor(scaled)
+            up = _uniform(np.uint32(j), key[0], key[1]) < scaled - below
+            rounded = math.copysign(below + np.float32(up), x[j]) * size
+        out[j] = min(max(rounded, -limit), limit)
+
+
+@_compiled
+def round_fixed(x: Array, out: Array, scale: float, limit: float, key: Array) -> None:
+    """Round a row of finite values to multiples of `scale`, in float64."""
+    for j in range(x.size):
+        scaled = np.float64(x[j]) / scale
+        if key.size == 0:
+            mantissa = np.rint(scaled)
+        else:
+            below = np.floor(scaled)
+            up = _uniform(np.uint32(j), key[0], key[1]) < scaled - below
+            mantissa = math.copysign(below + np.float64(up), scaled)
+        out[j] = np.float32(min(max(mantissa, -limit), limit) * scale)

@@ -26,14 +26,15 @@ def lstm_layer(
     are those of torch.nn.LSTM: w_ih, w_hh and, unless the layer has none, b_ih and b_hh.
     """
     w_ih, w_hh, b_ih, b_hh = (*weights, None, None)[:4]
-    outputs = _Lstm.apply(x, h, c, w_ih, w_hh, b_ih, b_hh, operands)
+    outputs = _Lstm.apply(x, h, c, w_ih, w_hh, b_ih, b_hh, operands)  # type: ignore[no-untyped-call]
     return cast(tuple[Tensor, Tensor], outputs)
 
 
 def gru_layer(x: Tensor, h: Tensor, weights: tuple[Tensor, ...], operands: Operands) -> Tensor:
     """Return the outputs (time, batch, hidden) of a layer of GRU; see `lstm_layer`."""
     w_ih, w_hh, b_ih, b_hh = (*weights, None, None)[:4]
-    return cast(Tensor, _Gru.apply(x, h, w_ih, w_hh, b_ih, b_hh, operands))
+    outputs = _Gru.apply(x, h, w_ih, w_hh, b_ih, b_hh, operands)  # type: ignore[no-untyped-call]
+    return cast(Tensor, outputs)
 
 
 def _sum(first: Tensor | None, second: Tensor | None) -> Tensor | None:
@@ -44,7 +45,7 @@ def _project(x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
     """Return x (time, batch, inputs) times w (gates, inputs) transposed, plus `bias`."""
     rows = x.flatten(0, 1)
     product = rows @ w.T if bias is None else torch.addmm(bias, rows, w.T)
-    return product.unflatten(0, x.shape[:2])
+    return product.view(*x.shape[:2], -1)
 
 
 class _Lstm(Function):
@@ -89,7 +90,7 @@ class _Lstm(Function):
         return outputs, cells[steps].clone()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad_out: Tensor, grad_c: Tensor) -> tuple[Tensor | None, ...]:
         rows, h_in, gates, cells, tanh_c, w_ih, w_hh = ctx.saved_tensors
         operands: Operands = ctx.operands
@@ -129,7 +130,7 @@ def _input_grads(
     grads, rounded = grads.flatten(0, 1), rounded.flatten(0, 1)
     grad_x = None
     if ctx.needs_input_grad[0]:
-        grad_x = operands.grad_x(rounded, w_ih).unflatten(0, h_in.shape[:2])
+        grad_x = operands.grad_x(rounded, w_ih).view(*h_in.shape[:2], -1)
     return (
         grad_x,
         operands.grad_w(grads, rounded, rows),
@@ -174,7 +175,7 @@ class _Gru(Function):
         return states[1:]
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
         rows, h_in, gates, candidates, states, w_ih, w_hh = ctx.saved_tensors
         operands: Operands = ctx.operands
@@ -200,7 +201,7 @@ class _Gru(Function):
         by_input = input_grads.view(steps * batch, -1)
         by_recurrent = recurrent_grads.view(steps * batch, -1)
         input_rounded = operands.grad(by_input)
-        grad_x = operands.grad_x(input_rounded, w_ih).unflatten(0, h_in.shape[:2])
+        grad_x = operands.grad_x(input_rounded, w_ih).view(*h_in.shape[:2], -1)
         grad_w_ih = operands.grad_w(by_input, input_rounded, rows)
         grad_w_hh = operands.grad_w(by_recurrent, rounded.flatten(0, 1), h_in.flatten(0, 1))
         return grad_x, grad_h, grad_w_ih, grad_w_hh, by_input.sum(0), by_recurrent.sum(0), None

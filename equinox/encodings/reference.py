@@ -77,7 +77,7 @@ def _float(matrix: Tensor, float_: Float, key: int | None) -> Tensor:
 
 
 def _where_finite(condition: Tensor, rounded: Tensor) -> Tensor:
-    """Return `rounded`, or NaN, which stands for the given value, where not `condition` is finite."""
+    """Return `rounded`, or NaN, which keeps the given value, unless `condition` is finite."""
     return torch.where(condition.isfinite(), rounded, torch.nan)
 
 
@@ -88,7 +88,7 @@ def _largest_of_block(magnitude: Tensor, tile: Tile) -> Tensor:
     height, width = height or rows, width or columns
     padding = (0, -columns % width, 0, -rows % height)
     padded = torch.nn.functional.pad(magnitude, padding)
-    blocks = padded.unflatten(1, (-1, width)).unflatten(0, (-1, height))
+    blocks = padded.view(padded.shape[0] // height, height, padded.shape[1] // width, width)
     largest = blocks.amax(dim=(1, 3), keepdim=True).expand_as(blocks)
     return largest.flatten(2, 3).flatten(0, 1)[:rows, :columns]
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from equinox.encodings import reference
-from equinox.encodings.formats import BF16, FP32, SAMPLE, BlockFloat, Encoding, Format
+from equinox.encodings.formats import BF16, FP32, SAMPLE, BlockFloat, Encoding, Fixed, Float, Format
 from equinox.encodings.random_bits import draw_key
 
 
@@ -59,17 +59,30 @@ def quantize(
 def encode(x: Tensor, number_format: Format, generator: torch.Generator | None) -> Tensor:
     """Return `x` rounded, without checks, and itself where the format holds every float32."""
     key = _key(number_format, generator)
-    if x.dtype is torch.float32 and x.device.type == "cpu" and x.numel():
-        if isinstance(number_format, BlockFloat) and number_format.exponent_rule == "floor":
-            # Here, since importing the compiler takes longer than all else.
-            from equinox.encodings import fast
+    if x.dtype is not torch.float32 or x.device.type != "cpu" or x.numel() == 0:
+        return reference.quantize(x, number_format, key)
+    rounded = _encode_float32(x, number_format, key)
+    return reference.quantize(x, number_format, key) if rounded is None else rounded
 
+
+def _encode_float32(x: Tensor, number_format: Format, key: int | None) -> Tensor | None:
+    """Return `x`, of the CPU, rounded by other means than the reference, or None."""
+    if number_format == FP32:
+        return x
+    if number_format == BF16:
+        return x.bfloat16().float()
+    # Here, since importing the compiler takes longer than all else.
+    from equinox.encodings import fast
+
+    match number_format:
+        case BlockFloat(exponent_rule="floor"):
             return fast.round_blocks(x, number_format, key)
-        if number_format == FP32:
-            return x
-        if number_format == BF16:
-            return x.bfloat16().float()
-    return reference.quantize(x, number_format, key)
+        case Fixed():
+            return fast.round_fixed(x, number_format, key)
+        case Float(scaled=True):
+            return fast.round_scaled(x, number_format, key)
+        case _:
+            return None
 
 
 def _key(number_format: Format, generator: torch.Generator | None) -> int | None:
