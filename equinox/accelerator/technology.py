@@ -208,7 +208,7 @@ def load_technology(technology: str | Path) -> Technology:
             banks=read_banks(values["banks"]),
             constants=constants,
             **values["choices"],
-            **{name: constant.value for name, constant in constants.items()},
+            **{name: constant.value for name, constant in constants.items()},  # type: ignore[arg-type]
         )
         for choice, name in values["choices"].items():
             read.with_choice(choice, name)
@@ -217,7 +217,9 @@ def load_technology(technology: str | Path) -> Technology:
     return read
 
 
-def _check_keys(what: str, entry: Any, needed: set[str], optional: frozenset[str] = frozenset()) -> None:
+def _check_keys(
+    what: str, entry: Any, needed: set[str], optional: frozenset[str] = frozenset()
+) -> None:
     found = set(entry) if isinstance(entry, Mapping) else set()
     for problem, names in (("lacks", needed - found), ("has unknown", found - needed - optional)):
         if names:

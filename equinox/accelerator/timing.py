@@ -12,9 +12,7 @@ Dataflow = Literal["ws", "is", "os"]
 Folds = Literal["overlapped", "separate"]
 
 
-def systolic_cycles(
-    m: int, k: int, n: int, *, rows: int, columns: int, dataflow: Dataflow
-) -> int:
+def systolic_cycles(m: int, k: int, n: int, *, rows: int, columns: int, dataflow: Dataflow) -> int:
     """Return the cycles of an m x k by k x n product on one plain systolic array.
 
     A fold is what the array holds at once: weights ("ws"), inputs ("is") or outputs ("os"). Folds
@@ -37,12 +35,14 @@ def systolic_cycles(
         )
     match dataflow:
         case "ws":
-            return _ceil(k, rows) * _ceil(n, columns) * (2 * rows + columns + m - 2)
+            folds, fold_cycles = _ceil(k, rows) * _ceil(n, columns), 2 * rows + columns + m - 2
         case "is":
-            return _ceil(k, rows) * _ceil(m, columns) * (2 * rows + columns + n - 2)
+            folds, fold_cycles = _ceil(k, rows) * _ceil(m, columns), 2 * rows + columns + n - 2
         case "os":
-            return _ceil(m, rows) * _ceil(n, columns) * (rows + columns + k - 2)
-    raise ValueError(f"dataflow is {dataflow!r}; choose ws, is or os")
+            folds, fold_cycles = _ceil(m, rows) * _ceil(n, columns), rows + columns + k - 2
+        case _:
+            raise ValueError(f"dataflow is {dataflow!r}; choose ws, is or os")
+    return int(folds * fold_cycles)
 
 
 @final

@@ -33,7 +33,10 @@ class DesignSpace:
     workload: Name  # a file in config/workloads; its service time is constrained
     training_batch: Count
     budget: Budget
-    encodings: Annotated[tuple[Name, ...], MinLen(1)]
+    budget_low: Budget  # for the sensitivity study: each value changed by itself
+    budget_high: Budget
+    service_limits_us: tuple[Positive, ...]  # a named design each, such as 500us
+    encodings: Annotated[tuple[Name, ...], MinLen(1)]  # the first one is the product's own
     max_rows: Count
     widths: Annotated[tuple[Count, ...], MinLen(1)]
     min_voltage_v: Positive
