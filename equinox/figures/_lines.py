@@ -44,15 +44,21 @@ def mark_level(axes: Axes, value: float, text: str, *, above: bool = True) -> No
     )
 
 
+def plain_numbers() -> FuncFormatter:
+    """Return a formatter that writes 1000, not 10 to the 3, on a log axis."""
+    return FuncFormatter(lambda value, _: f"{value:g}")
+
+
 def log_if_wide(axes: Axes) -> None:
     """Make the y axis logarithmic, labeled in plain numbers, if what is drawn spans enough."""
     low, high = axes.dataLim.intervaly
     if low <= 0 or high < _WIDE * low:
         return
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+    fine = (1, 2, 3, 5, 7) if high < 20 * low else (1, 2, 5)
+    axes.yaxis.set_major_locator(LogLocator(subs=fine if high < 200 * low else (1,)))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter(plain_numbers())
 
 
 def entry(

@@ -40,7 +40,7 @@ def without_tile_variants(accuracy: pd.DataFrame) -> pd.DataFrame:
     `mantissa_bits`). An encoding of another tile is a variant if one with the default tile has the
     same bits, storage and rounding; `mantissa_and_tile` shows variants.
     """
-    same = ["mantissa_bits", "storage_bits", "storage_rounding"]
+    same = ["mantissa_bits", "storage_bits", "storage_rounding", "blocks"]
     kinds = accuracy.drop_duplicates("encoding")
     wide = kinds[(kinds["storage_bits"] > kinds["mantissa_bits"]) & (kinds["tile"] != "value")]
     if wide.empty:
@@ -59,7 +59,8 @@ def over_seeds(rows: pd.DataFrame, by: str, value: str, *, scale: float = 1.0) -
     """
     rows = rows.dropna(subset=[value])
     groups = rows.groupby(by)
-    result = groups[value].agg(mean="mean", low="min", high="max")
+    column = groups[value]
+    result = pd.DataFrame({"mean": column.mean(), "low": column.min(), "high": column.max()})
     if f"{value}_low" in rows.columns:
         single = groups["seed"].nunique() == 1
         for end in ("low", "high"):

@@ -16,6 +16,7 @@ PAGE_IN = 6.9  # width of both columns
 BLACK, GRAY, SKY, BLUE = "#000000", "#7f7f7f", "#56b4e9", "#0072b2"
 GREEN, ORANGE, VERMILION, PINK = "#009e73", "#e69f00", "#d55e00", "#cc79a7"
 PURPLE, BROWN, PALE = "#6a3d9a", "#8c6d31", "#d9d9d9"
+YELLOW, LIME = "#f0e442", "#b2df8a"
 CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, GRAY, PURPLE, BROWN, BLACK)
 _MARKERS = "osD^vP*X"
 
@@ -78,10 +79,19 @@ LOOKS: Mapping[str, Look] = {
         ("authors_pe", "authors' composition", BLACK, "o"),
         ("equinox", "this model", BLACK, "o"),
         # parts of an accelerator
-        ("sram", "SRAM", BLACK, "o"),
-        ("hbm", "HBM", BLACK, "o"),
-        ("dram", "DRAM", BLACK, "o"),
-        ("simd", "SIMD", BLACK, "o"),
+        ("multipliers", "multipliers", BLUE, "o"),
+        ("adder_trees", "adder trees", SKY, "s"),
+        ("accumulators", "accumulators", PURPLE, "D"),
+        ("converters", "converters", PINK, "^"),
+        ("registers", "registers", GREEN, "v"),
+        ("clock", "clock", LIME, "P"),
+        ("sram", "SRAM", ORANGE, "X"),
+        ("wires", "wires", BROWN, "*"),
+        ("simd", "SIMD", VERMILION, "h"),
+        ("controller", "controller", BLACK, "o"),
+        ("hbm_interface", "HBM interface", GRAY, "s"),
+        ("host_interface", "host interface", PALE, "D"),
+        ("leakage", "leakage", YELLOW, "^"),
     )
 }
 _ORDER = {name: index for index, name in enumerate(LOOKS)}

@@ -20,6 +20,7 @@ from equinox.figures._style import PAGE_IN, look, metric, new_figure, ordered
 TABLES = ("accuracy",)
 
 
+_ROOM = 1.4  # width of an axis with words at its right, over that without
 _WIDEST = 1.6  # an axis ends at this multiple of the best mean; what is beyond gets an arrow
 
 
@@ -69,6 +70,9 @@ def _draw_task(axes: Axes, runs: pd.DataFrame, encodings: list[str]) -> None:
     axes.margins(x=0.08)
     if (means >= end).any():
         axes.set_xlim(None, end)
+    if (runs["status"] == "diverged").any():  # room for the words
+        low, high = axes.get_xlim()
+        axes.set_xlim(low, low + _ROOM * (high - low))
 
 
 def _draw_seeds(axes: Axes, row: int, values: pd.Series, color: str) -> None:

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import NullLocator
 
-from equinox.figures._lines import top_legend
+from equinox.figures._lines import plain_numbers, top_legend
 from equinox.figures._select import require
 from equinox.figures._style import BLACK, PAGE_IN, look, new_figure, ordered
 
@@ -51,7 +51,7 @@ def _draw_model(axes: Axes, relative: pd.DataFrame) -> None:
     axes.set_yscale("log", base=2)
     axes.set_xticks(relative.index, [str(block) for block in relative.index], rotation=45)
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter(plain_numbers())
     axes.set_xlabel("Block (values)")
 
 

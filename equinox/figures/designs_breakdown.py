@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from equinox.figures._lines import top_legend
 from equinox.figures._select import REFERENCE_ENCODING, most_frequent, require
-from equinox.figures._style import CYCLE, PAGE_IN, look, new_figure, ordered
+from equinox.figures._style import PAGE_IN, look, new_figure, ordered
 
 TABLES = ("breakdown",)
 
@@ -23,13 +23,10 @@ def plot(published: Mapping[str, float], breakdown: pd.DataFrame) -> Figure:
     """Draw stacked bars of area and of power: a bar per design, a color per component."""
     del published  # overheads are ratios of designs, which the sensitivity figure shows
     shown = _one_encoding_a_design(require(breakdown, "breakdown", "any design"))
-    largest_first = shown.groupby("component")["area_mm2"].sum().sort_values(ascending=False)
-    colors = {name: CYCLE[i % len(CYCLE)] for i, name in enumerate(largest_first.index)}
-    hatches = {name: "////" if i >= len(CYCLE) else "" for i, name in enumerate(colors)}
     figure = new_figure(PAGE_IN, 1.4 + 0.22 * shown["design"].nunique())
     left, right = figure.subplots(1, 2, sharey=True)
-    _stack(left, shown, "area_mm2", colors, hatches)
-    _stack(right, shown, "power_w", colors, hatches)
+    _stack(left, shown, "area_mm2")
+    _stack(right, shown, "power_w")
     left.set(xlabel="Area (mm²)", ylabel="Design")
     right.set_xlabel("Power (W)")
     top_legend(figure, columns=5)
@@ -46,27 +43,14 @@ def _one_encoding_a_design(breakdown: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([breakdown[breakdown["encoding"] == main], only[only["encoding"] == first]])
 
 
-def _stack(
-    axes: Axes,
-    shown: pd.DataFrame,
-    quantity: str,
-    colors: Mapping[str, str],
-    hatches: Mapping[str, str],
-) -> None:
+def _stack(axes: Axes, shown: pd.DataFrame, quantity: str) -> None:
     designs = ordered(shown["design"])
     table = shown.pivot_table(index="design", columns="component", values=quantity, fill_value=0.0)
     start = np.zeros(len(designs))
-    for component, color in colors.items():
+    for component in ordered(table.columns):
         length = table.loc[designs, component].to_numpy()
-        axes.barh(
-            range(len(designs)),
-            length,
-            left=start,
-            color=color,
-            hatch=hatches[component],
-            edgecolor="white",
-            label=look(component).label,
-        )
+        style = look(component)
+        axes.barh(range(len(designs)), length, left=start, color=style.color, label=style.label)
         start += length
     axes.set_yticks(range(len(designs)), [look(name).label for name in designs])
     axes.set_ylim(len(designs) - 0.5, -0.5)

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from equinox.figures._lines import entry, top_legend
+from equinox.figures._lines import entry, plain_numbers, top_legend
 from equinox.figures._select import REFERENCE_ENCODING, most_frequent, named_limits_us, require
 from equinox.figures._style import BLACK, COLUMN_IN, GRAY, look, new_figure, ordered
 
@@ -49,6 +49,7 @@ def plot(published: Mapping[str, float], pareto: pd.DataFrame, designs: pd.DataF
         )
     names = _mark_designs(axes, designs[designs["encoding"].isin(pareto["encoding"])])
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(plain_numbers())
     axes.set_ylim(0, None)
     axes.margins(x=0.06)
     axes.set(xlabel="Service time of a full batch (µs)", ylabel="Inference throughput (TOp/s)")
