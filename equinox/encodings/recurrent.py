@@ -86,7 +86,7 @@ class _Lstm(Function):
             operands.to_save(rows, x_rounded), h_in, gates, cells, tanh_c,
             operands.to_save(w_ih, w_x), operands.to_save(w_hh, w_h),
         )  # fmt: skip
-        ctx.operands = operands
+        ctx.operands, ctx.has_bias = operands, b_ih is not None
         return outputs, cells[steps].clone()
 
     @staticmethod
@@ -114,7 +114,8 @@ class _Lstm(Function):
             grad_h = rounded[t] @ w
             grad_c = grad_c * f[t]
         by_weights = _input_grads(ctx, operands, grads.flatten(2), rounded, rows, h_in, w_ih)
-        return by_weights[0], grad_h, grad_c, *by_weights[1:], by_weights[-1], None
+        grad_bias = by_weights[-1] if ctx.has_bias else None
+        return by_weights[0], grad_h, grad_c, *by_weights[1:3], grad_bias, grad_bias, None
 
 
 def _input_grads(
@@ -171,7 +172,7 @@ class _Gru(Function):
             operands.to_save(rows, x_rounded), h_in, gates, candidates, states,
             operands.to_save(w_ih, w_x), operands.to_save(w_hh, w_h),
         )  # fmt: skip
-        ctx.operands = operands
+        ctx.operands, ctx.has_bias = operands, b_ih is not None
         return states[1:]
 
     @staticmethod
@@ -204,4 +205,5 @@ class _Gru(Function):
         grad_x = operands.grad_x(input_rounded, w_ih).view(*h_in.shape[:2], -1)
         grad_w_ih = operands.grad_w(by_input, input_rounded, rows)
         grad_w_hh = operands.grad_w(by_recurrent, rounded.flatten(0, 1), h_in.flatten(0, 1))
-        return grad_x, grad_h, grad_w_ih, grad_w_hh, by_input.sum(0), by_recurrent.sum(0), None
+        biases = (by_input.sum(0), by_recurrent.sum(0)) if ctx.has_bias else (None, None)
+        return grad_x, grad_h, grad_w_ih, grad_w_hh, *biases, None

@@ -50,10 +50,11 @@ def quantize(
     if blocks == "sample" and isinstance(number_format, BlockFloat):
         number_format = replace(number_format, tile=SAMPLE)
     _check(x, out)
-    rounded = encode(x.detach(), number_format, generator)
+    values = x.detach()
+    rounded = encode(values, number_format, generator)
     if out is not None:
         return out.copy_(rounded)
-    return x.clone() if rounded is x else rounded
+    return values.clone() if rounded is values else rounded
 
 
 def encode(x: Tensor, number_format: Format, generator: torch.Generator | None) -> Tensor:

@@ -1,0 +1,105 @@
+import subprocess
+import sys
+
+import pytest
+
+from equinox.encodings import ENCODINGS, BlockFloat, Encoding, Float, derive_encoding, get_encoding
+from equinox.encodings.formats import BF16, FP32, SAMPLE
+
+
+def test_the_formats_do_not_import_torch_or_the_compiler():
+    code = (
+        "import sys, equinox.encodings;"
+        "assert not {'torch', 'numba', 'numpy'} & set(sys.modules), 'heavy import'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_an_encoding_is_listed_under_its_own_name(name):
+    assert get_encoding(name).name == name
+
+
+def test_hbfp_has_tiles_of_weights_and_an_exponent_per_sample_of_activations():
+    encoding = get_encoding("hbfp8_16")
+    assert encoding.w == BlockFloat(mantissa_bits=8, tile=(24, 24))
+    assert encoding.x == encoding.grad == BlockFloat(mantissa_bits=8, tile=SAMPLE)
+    assert encoding.storage == BlockFloat(mantissa_bits=16, tile=(24, 24))
+    assert encoding.bits == 8 + 10 / 576
+    assert encoding.storage_bits == 16 + 10 / 576
+
+
+def test_plain_block_floating_point_has_one_exponent_a_tensor_and_no_wide_storage():
+    encoding = get_encoding("bfp8")
+    assert encoding.x.tile is encoding.w.tile is encoding.grad.tile is encoding.storage.tile is None
+    assert encoding.storage_bits == 8
+
+
+def test_formats_of_floating_point_have_the_values_of_their_standards():
+    assert FP32.max_value == float.fromhex("0x1.fffffep127")
+    assert BF16.max_value == float.fromhex("0x1.fep127")
+    assert (FP32.bits, BF16.bits, FP32.min_exponent) == (32, 16, -126)
+    assert get_encoding("fp8_e4m3").w.max_value == 448  # OCP 8-bit floating point, table 1
+    assert get_encoding("fp8_e4m3").grad.max_value == 57344
+
+
+def test_a_derived_encoding_changes_what_it_names_and_nothing_else():
+    base = get_encoding("hbfp8_16")
+    derived = derive_encoding("d", base="hbfp8_16", overrides={"mantissa_bits": 5})
+    assert derived.w == BlockFloat(mantissa_bits=5)
+    assert (derived.storage, derived.blocks) == (base.storage, base.blocks)
+    unchanged = derive_encoding("hbfp8_16", base="hbfp8_16", overrides={})
+    assert unchanged == base
+
+
+def test_every_choice_of_a_config_reaches_the_formats():
+    entry = {
+        "base": "hbfp8_16", "mantissa_bits": 5, "tile": [8, 4], "storage_bits": 12,
+        "rounding": "stochastic", "gradient_rounding": "nearest", "blocks": "tile",
+        "storage_rounding": "stochastic", "exponent_rule": "ceil", "exponent_bits": 6,
+    }  # fmt: skip
+    encoding = get_encoding("mine", {"mine": entry})
+    common = {"tile": (8, 4), "exponent_rule": "ceil", "exponent_bits": 6}
+    operand = BlockFloat(mantissa_bits=5, rounding="stochastic", **common)
+    assert encoding == Encoding(
+        name="mine",
+        x=operand,
+        w=operand,
+        grad=BlockFloat(mantissa_bits=5, **common),
+        storage=BlockFloat(mantissa_bits=12, rounding="stochastic", **common),
+        blocks="tile",
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"mantissa_bits": 5}, "has no base"),
+        ({"base": "hbfp9"}, "no encoding 'hbfp9'; known are fp32"),
+        ({"base": "int8", "mantissa_bits": 4}, "int8 has no blocks"),
+        ({"base": "bfp8", "mantisa_bits": 4}, "no choice 'mantisa_bits'; known are mantissa_bits"),
+        ({"base": "bfp8", "mantissa_bits": 1}, "mantissa_bits is 1; it must be an integer from 2"),
+        ({"base": "bfp8", "mantissa_bits": "8"}, "mantissa_bits is '8'"),
+        ({"base": "bfp8", "mantissa_bits": 12}, "storage_bits is 8; it must be an integer from 12"),
+        ({"base": "bfp8", "tile": [8]}, r"tile is \(8,\); write \(rows, columns\)"),
+        ({"base": "bfp8", "tile": [8, 0]}, "a side of tile is 0"),
+        ({"base": "bfp8", "blocks": "row"}, "blocks is 'row'; choose one of sample, tile"),
+        ({"base": "bfp8", "rounding": "up"}, "rounding is 'up'; choose one of nearest"),
+        ({"base": "bfp8", "storage_rounding": "up"}, "storage_rounding is 'up'"),
+    ],
+)
+def test_a_wrong_entry_is_refused_with_what_is_wrong(entry, message):
+    with pytest.raises(ValueError, match=message):
+        get_encoding("mine", {"mine": entry})
+
+
+def test_an_unknown_encoding_is_answered_with_those_known():
+    with pytest.raises(ValueError, match="no encoding 'hbfp8'; known are fp32, .*hbfp8_16.*, mine"):
+        get_encoding("hbfp8", {"mine": {"base": "bfp8"}})
+
+
+def test_a_format_refuses_bits_it_cannot_have():
+    with pytest.raises(ValueError, match="exponent_bits is 11"):
+        BlockFloat(exponent_bits=11)
+    with pytest.raises(ValueError, match="exponent_bits is 9"):
+        Float(exponent_bits=9, mantissa_bits=8)

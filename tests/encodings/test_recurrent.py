@@ -1,0 +1,92 @@
+"""Own recurrent layers against those of PyTorch, and their gradients against autograd."""
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from equinox.encodings import convert, derive_encoding, get_encoding, quantize
+
+CASES = list(itertools.product([nn.LSTM, nn.GRU], [False, True], [False, True], [False, True]))
+
+
+def normal(seed: int, *shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize(("kind", "batch_first", "bidirectional", "bias"), CASES)
+def test_in_fp32_values_and_gradients_are_those_of_pytorch(kind, batch_first, bidirectional, bias):
+    torch.manual_seed(0)
+    native = kind(5, 7, 2, bias=bias, batch_first=batch_first, bidirectional=bidirectional)
+    own = convert(native, "fp32")
+    state = normal(1, 4 if bidirectional else 2, 4 if batch_first else 3, 7)
+    results = []
+    for layer in (native, own):
+        x, h = normal(0, 4, 3, 5).requires_grad_(), state.clone().requires_grad_()
+        y, last = layer(x, (h, h.sin()) if kind is nn.LSTM else h)
+        last = last if kind is nn.LSTM else (last,)
+        loss = y.pow(3).sum() + sum(part.square().sum() for part in last)
+        inputs = [x, h, *layer.parameters()]
+        results.append([y, *last, *torch.autograd.grad(loss, inputs)])
+    for theirs, ours in zip(*results, strict=True):
+        assert torch.allclose(ours, theirs, atol=2e-5)
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_without_a_state_and_without_a_batch_it_starts_from_zero(kind):
+    torch.manual_seed(0)
+    native = kind(5, 7)
+    own = convert(native, "fp32")
+    x = normal(0, 4, 5)
+    theirs, ours = native(x), own(x)
+    assert torch.allclose(ours[0], theirs[0], atol=1e-6)
+    assert ours[0].shape == theirs[0].shape
+
+
+def test_every_product_of_an_lstm_step_reads_rounded_operands():
+    torch.manual_seed(0)
+    native = nn.LSTM(5, 7)
+    encoding = get_encoding("hbfp4_16")
+    x, h, c = normal(0, 1, 3, 5), normal(1, 1, 3, 7), normal(2, 1, 3, 7)
+    y, _ = convert(native, encoding)(x, (h, c))
+    gates = (
+        quantize(x[0], encoding.x) @ quantize(native.weight_ih_l0, encoding.w).T
+        + quantize(h[0], encoding.x) @ quantize(native.weight_hh_l0, encoding.w).T
+        + native.bias_ih_l0 + native.bias_hh_l0
+    )  # fmt: skip
+    i, f, g, o = gates.chunk(4, -1)
+    expected = o.sigmoid() * (f.sigmoid() * c[0] + i.sigmoid() * g.tanh()).tanh()
+    assert torch.allclose(y[0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+@pytest.mark.parametrize("blocks", ["sample", "tile", "reduction"])
+def test_gradients_approach_those_of_fp32_as_mantissas_grow(kind, blocks):
+    torch.manual_seed(0)
+    native = kind(5, 7)
+    x = normal(0, 6, 3, 5)
+    errors = []
+    exact = _weight_gradients(native, x)
+    for bits in (6, 10, 14):
+        encoding = derive_encoding(
+            "e", base="hbfp8_16", overrides={"mantissa_bits": bits, "blocks": blocks}
+        )
+        ours = _weight_gradients(convert(native, encoding), x)
+        errors.append((ours - exact).norm() / exact.norm())
+    assert errors[0] < 0.2
+    # Four bits are a factor of 16; 6 leaves room for chance.
+    assert errors[0] > 6 * errors[1] > 36 * errors[2] > 0
+
+
+def _weight_gradients(layer: nn.Module, x: Tensor) -> Tensor:
+    y, _ = layer(x)
+    grads = torch.autograd.grad(y.square().sum(), list(layer.parameters()))
+    return torch.cat([grad.flatten() for grad in grads])
+
+
+def test_what_is_not_written_is_refused():
+    with pytest.raises(ValueError, match="pad packed sequences"):
+        convert(nn.GRU(5, 7), "fp32")(nn.utils.rnn.pack_sequence([normal(0, 4, 5)]))
+    with pytest.raises(ValueError, match="0 is an LSTM with projections; name it in skip"):
+        convert(nn.Sequential(nn.LSTM(5, 7, proj_size=3)), "hbfp8_16")

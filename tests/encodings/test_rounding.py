@@ -1,0 +1,181 @@
+import itertools
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from equinox.encodings import ENCODINGS, BlockFloat, Fixed, get_encoding, quantize, reference
+from equinox.encodings.random_bits import draw_key
+
+TILES = [(24, 24), (8, 8), (1, None), None, (1, 16), (3, None), (None, 5)]
+matrices = st.tuples(
+    st.integers(0, 2**31), st.integers(1, 60), st.integers(1, 60), st.integers(-140, 120)
+)
+
+
+def normal(seed: int, *shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def any_bits(seed: int, *shape: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    bits = torch.randint(-(2**31), 2**31, shape, generator=generator)
+    return bits.int().view(torch.float32)
+
+
+def difficult() -> list[torch.Tensor]:
+    powers = torch.exp2(torch.arange(-149, 127).float()).reshape(12, 23)
+    with_nan = normal(1, 30, 50)
+    with_nan[3, 4] = torch.nan
+    return [
+        normal(0, 49, 1100), any_bits(0, 30, 40), powers, with_nan, normal(2, 30, 30) * 1e-39,
+        torch.arange(-200, 200).reshape(20, 20) / 2, normal(3, 60, 30).clamp(max=0), powers.T,
+        torch.full((3, 3), torch.finfo(torch.float32).max), torch.tensor(1.3), normal(4, 50),
+        normal(5, 4, 3, 5, 5), normal(6, 9, 1).expand(9, 7), torch.empty(0, 3),
+    ]  # fmt: skip
+
+
+def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return torch.equal(a.contiguous().view(torch.int32), b.contiguous().view(torch.int32))
+
+
+@pytest.mark.parametrize("tile", TILES)
+@pytest.mark.parametrize("rounding", ["nearest", "stochastic"])
+def test_kernels_agree_with_the_reference_on_every_bit(tile, rounding):
+    for x, mantissa_bits, exponent_bits in itertools.product(difficult(), (2, 8, 24), (3, 10)):
+        block_float = BlockFloat(
+            mantissa_bits=mantissa_bits, tile=tile, rounding=rounding, exponent_bits=exponent_bits
+        )
+        assert same_bits(*_both(x, block_float)), (x, block_float)
+
+
+@pytest.mark.parametrize("rounding", ["nearest", "stochastic"])
+def test_kernels_of_fixed_point_agree_with_the_reference_on_every_bit(rounding):
+    for x, bits in itertools.product(difficult(), (4, 8, 16)):
+        assert same_bits(*_both(x, Fixed(mantissa_bits=bits, rounding=rounding)))
+
+
+@pytest.mark.parametrize("role", ["w", "grad"])
+def test_kernels_of_fp8_agree_with_the_reference_on_every_bit(role):
+    for x in difficult():
+        assert same_bits(*_both(x, getattr(get_encoding("fp8_e4m3"), role)))
+
+
+def _both(x: torch.Tensor, number_format) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(7)
+    if number_format.rounding == "stochastic":
+        x = x.contiguous()  # random numbers follow the order of memory
+    fast = quantize(x, number_format, generator=generator)
+    key = draw_key(generator.manual_seed(7)) if number_format.rounding == "stochastic" else None
+    return reference.quantize(x, number_format, key), fast
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+@given(matrices)
+@settings(max_examples=25, deadline=None)
+def test_rounding_twice_is_rounding_once(name, matrix):
+    seed, rows, columns, exponent = matrix
+    x = normal(seed, rows, columns) * 2.0**exponent
+    once = quantize(x, get_encoding(name))
+    if name == "int8":  # max / 127 * 127 is not exactly max
+        assert torch.allclose(quantize(once, get_encoding(name)), once, rtol=1e-6)
+    else:
+        assert torch.equal(quantize(once, get_encoding(name)), once)
+
+
+@given(matrices, st.integers(2, 16), st.sampled_from(TILES), st.integers(-20, 20))
+@settings(deadline=None)
+def test_rounding_commutes_with_the_sign_and_powers_of_two(matrix, mantissa_bits, tile, power):
+    seed, rows, columns, _ = matrix
+    x = normal(seed, rows, columns)
+    block_float = BlockFloat(mantissa_bits=mantissa_bits, tile=tile)
+    rounded = quantize(x, block_float)
+    assert torch.equal(quantize(-x, block_float), -rounded)
+    assert torch.equal(quantize(x * 2.0**power, block_float), rounded * 2.0**power)
+
+
+@given(matrices, st.integers(2, 16))
+@settings(deadline=None)
+def test_the_error_is_at_most_half_a_step_and_one_where_it_saturates(matrix, mantissa_bits):
+    seed, rows, columns, _ = matrix
+    x = normal(seed, rows, columns)
+    rounded = quantize(x, BlockFloat(mantissa_bits=mantissa_bits, tile=None))
+    step = 2.0 ** (torch.frexp(x.abs().max()).exponent.item() + 1 - mantissa_bits)
+    saturated = x.abs() > (2 ** (mantissa_bits - 1) - 1) * step
+    error = (rounded - x).abs()
+    assert (error[~saturated] <= step / 2).all()
+    assert (error[saturated] < step).all()
+
+
+def test_stochastic_rounding_is_right_on_average():
+    # The largest, 1, makes the step 1/4 with 4 bits; 0.6 lies 0.4 of a step above 1/2.
+    x = torch.full((100_000,), 0.6)
+    x[0] = 1.0
+    block_float = BlockFloat(mantissa_bits=4, tile=None, rounding="stochastic")
+    rounded = quantize(x, block_float, generator=torch.Generator().manual_seed(0))[1:]
+    assert set(rounded.unique().tolist()) == {0.5, 0.75}
+    # Five standard errors of a Bernoulli mean.
+    assert (rounded == 0.75).float().mean().item() == pytest.approx(0.4, abs=5 * 0.49 / 316)
+
+
+def test_a_seed_fixes_the_result_for_any_number_of_threads():
+    x = normal(0, 1500, 1100)
+    block_float = BlockFloat(rounding="stochastic")
+    threads = torch.get_num_threads()
+    results = []
+    for count in (1, 2, 3):
+        torch.set_num_threads(count)
+        results.append(quantize(x, block_float, generator=torch.Generator().manual_seed(5)))
+    torch.set_num_threads(threads)
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])
+    other = quantize(x, block_float, generator=torch.Generator().manual_seed(6))
+    assert not torch.equal(results[0], other)
+
+
+@pytest.mark.parametrize("tile", TILES)
+def test_the_layout_in_memory_does_not_matter(tile):
+    x = normal(0, 6, 5, 7, 8)
+    expected = quantize(x, BlockFloat(tile=tile))
+    channels_last = x.contiguous(memory_format=torch.channels_last)
+    assert torch.equal(quantize(channels_last, BlockFloat(tile=tile)), expected)
+    strided = torch.stack([x, x], -1)[..., 0]
+    assert torch.equal(quantize(strided, BlockFloat(tile=tile)), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+def test_other_types_round_to_the_same_values(dtype):
+    x = normal(0, 30, 30).to(dtype)
+    rounded = quantize(x, BlockFloat(mantissa_bits=6))
+    assert rounded.dtype is dtype
+    if dtype is not torch.float64:
+        assert torch.equal(rounded.float(), quantize(x.float(), BlockFloat(mantissa_bits=6)))
+
+
+def test_blocks_of_samples_are_rows():
+    x = normal(0, 30, 30)
+    assert torch.equal(
+        quantize(x, BlockFloat(), blocks="sample"), quantize(x, BlockFloat(tile=(1, None)))
+    )
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_the_result_goes_where_it_is_asked_and_never_aliases_the_input(name):
+    x = normal(0, 30, 30)
+    expected = quantize(x, get_encoding(name))
+    assert expected.data_ptr() != x.data_ptr()
+    out = torch.empty_like(x)
+    assert quantize(x, get_encoding(name), out=out) is out
+    assert torch.equal(out, expected)
+    assert torch.equal(quantize(x, get_encoding(name), out=x), expected)
+
+
+def test_mistakes_are_named():
+    x = normal(0, 3, 3)
+    with pytest.raises(ValueError, match="needs a generator"):
+        quantize(x, BlockFloat(rounding="stochastic"))
+    with pytest.raises(ValueError, match="x has dtype torch.int64"):
+        quantize(torch.arange(3), BlockFloat())
+    with pytest.raises(ValueError, match=r"out is torch.float32 of shape \(2,\)"):
+        quantize(x, BlockFloat(), out=torch.empty(2))
