@@ -2,7 +2,7 @@
 
 from equinox.accelerator.cost import COMPONENTS, area_mm2, power_w
 from equinox.accelerator.datapath import UnitCost, unit_cost
-from equinox.accelerator.machine import Accelerator, Machine
+from equinox.accelerator.machine import Accelerator, Machine, Machines
 from equinox.accelerator.service import service_cycles, training_op_per_s
 from equinox.accelerator.technology import Constant, Technology, load_technology
 from equinox.accelerator.timing import (
@@ -19,6 +19,7 @@ __all__ = [
     "Constant",
     "Layer",
     "Machine",
+    "Machines",
     "MatmulTiming",
     "Technology",
     "TrainingProduct",

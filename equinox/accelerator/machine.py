@@ -1,45 +1,10 @@
-"""The parameters of one accelerator, nothing measured."""
+"""The parameters of one accelerator, or of many; nothing measured."""
 
 from dataclasses import dataclass, fields
 from math import inf
-from typing import Any, Protocol, final
+from typing import Any, TypeAlias, final
 
 from equinox.encodings.formats import get_encoding
-
-
-class Machine(Protocol):
-    """What the models read: an `Accelerator`, or many at once, with arrays for its numbers.
-
-    Every model is one expression over these numbers, so that it serves the simulation of one
-    accelerator and the search over a million alike.
-    """
-
-    @property
-    def encoding(self) -> str: ...
-    @property
-    def arrays(self) -> Any: ...
-    @property
-    def rows(self) -> Any: ...
-    @property
-    def columns(self) -> Any: ...
-    @property
-    def width(self) -> Any: ...
-    @property
-    def frequency_hz(self) -> Any: ...
-    @property
-    def voltage_v(self) -> Any: ...
-    @property
-    def sram_byte(self) -> Any: ...
-    @property
-    def dram_byte_per_s(self) -> Any: ...
-    @property
-    def sram_byte_per_cycle(self) -> Any: ...
-    @property
-    def pipeline_cycles(self) -> Any: ...
-    @property
-    def simd_latency_cycles(self) -> Any: ...
-    @property
-    def simd_op_per_cycle(self) -> Any: ...
 
 
 @final
@@ -85,3 +50,28 @@ class Accelerator:
     def peak_op_per_s(self) -> float:
         """Peak throughput; a multiply-accumulate is two operations."""
         return 2 * self.macs_per_cycle * self.frequency_hz
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Machines:
+    """Many accelerators of one encoding: numbers may be arrays that broadcast together."""
+
+    encoding: str
+    arrays: Any
+    rows: Any
+    columns: Any
+    width: Any
+    frequency_hz: Any
+    voltage_v: Any
+    sram_byte: float
+    dram_byte_per_s: float
+    sram_byte_per_cycle: float
+    pipeline_cycles: int
+    simd_latency_cycles: int
+    simd_op_per_cycle: float
+
+
+#: What the models read. Each is one expression over these numbers, so that it serves the simulation
+#: of one accelerator and the search over a million alike.
+Machine: TypeAlias = Accelerator | Machines

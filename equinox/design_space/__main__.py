@@ -2,26 +2,18 @@
 
 import argparse
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 
+from equinox import design_space
 from equinox.accelerator import load_technology, load_workload
 from equinox.config.checks import from_json
 from equinox.config.design_space import DesignSpace
-from equinox.design_space import (
-    break_down,
-    choose_designs,
-    measure_density,
-    pareto_front,
-    study_sensitivity,
-    sweep,
-)
 from equinox.tables import read_table, write_table
 
-#: What each option is read with; a command names the options that it needs, in this order.
-READERS: Final[Mapping[str, Callable[[str], Any]]] = {
+READERS: dict[str, Callable[[str], Any]] = {
     "design_space": lambda path: read_table("design_space", path),
     "designs": lambda path: read_table("designs", path),
     "config": lambda text: from_json(DesignSpace, text),
@@ -30,48 +22,39 @@ READERS: Final[Mapping[str, Callable[[str], Any]]] = {
 }
 
 
-def _sweep(config: Any, technology: Any, workload: Any) -> pd.DataFrame:
-    return pd.concat(sweep(config, technology, workload, name) for name in config.encodings)
+def sweep_all(config: Any, technology: Any, workload: Any) -> pd.DataFrame:
+    """Return the design points of all encodings."""
+    encodings = config.encodings
+    return pd.concat(design_space.sweep(config, technology, workload, name) for name in encodings)
 
 
-def _pareto(points: Any) -> pd.DataFrame:
-    fronts = [
-        pareto_front(rows, minimize=["service_time_us"], maximize=["throughput_op_per_s"])
-        for _, rows in points.groupby("encoding")
-    ]
-    return pd.concat(fronts).drop(columns="bound_by")
-
-
-#: Table, options and what makes it of them, by command.
-COMMANDS: Final[Mapping[str, tuple[str, tuple[str, ...], Callable[..., pd.DataFrame]]]] = {
-    "sweep": ("design_space", ("config", "technology", "workload"), _sweep),
-    "pareto": ("pareto", ("design_space",), _pareto),
-    "designs": (
-        "designs",
-        ("design_space", "config", "technology", "workload"),
-        choose_designs,
+COMMANDS: Any = {  # the table that a command makes, what makes it, and of which options
+    "sweep": ("design_space", sweep_all, "config technology workload"),
+    "pareto": ("pareto", design_space.find_fronts, "design_space"),
+    "designs": ("designs", design_space.choose_designs, "design_space config technology workload"),
+    "breakdown": ("breakdown", design_space.break_down, "designs technology"),
+    "sensitivity": (
+        "sensitivity",
+        design_space.study_sensitivity,
+        "config technology workload",
     ),
-    "breakdown": ("breakdown", ("designs", "technology"), break_down),
-    "sensitivity": ("sensitivity", ("config", "technology", "workload"), study_sensitivity),
-    "density": ("density", ("config", "technology"), measure_density),
+    "density": ("density", design_space.measure_density, "config technology"),
 }
 
 
 def main() -> None:
-    """Read the options of the command, make its table and write it."""
+    """Read what the command needs, make its table and write it."""
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     parser = argparse.ArgumentParser(prog="equinox.design_space", description=__doc__)
     parser.add_argument("command", choices=COMMANDS)
-    parser.add_argument("--output", required=True)
-    for option in READERS:
-        parser.add_argument(f"--{option.replace('_', '-')}")
-    arguments = parser.parse_args()
-    table, options, make = COMMANDS[arguments.command]
-    missing = [option for option in options if getattr(arguments, option) is None]
-    if missing:
-        parser.error(f"{arguments.command} needs {', '.join(missing)}")
-    inputs = [READERS[option](getattr(arguments, option)) for option in options]
-    write_table(make(*inputs), table, arguments.output)
+    for option in ("output", *READERS):
+        parser.add_argument(f"--{option.replace('_', '-')}", required=option == "output")
+    given = vars(parser.parse_args())
+    table, make, options = COMMANDS[given["command"]]
+    if missing := [option for option in options.split() if given[option] is None]:
+        parser.error(f"{given['command']} needs {', '.join(missing)}")
+    inputs = [READERS[option](given[option]) for option in options.split()]
+    write_table(make(*inputs), table, given["output"])
 
 
 if __name__ == "__main__":

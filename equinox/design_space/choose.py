@@ -59,7 +59,7 @@ def limit_name(limit_us: float) -> str:
     return f"{limit_us:g}us"
 
 
-def _family(points: pd.DataFrame, config: DesignSpace) -> list[pd.Series]:
+def _family(points: pd.DataFrame, config: DesignSpace) -> list[Any]:
     throughput = {"throughput_op_per_s": False}
     family = [_best(points, "min_latency", {"service_time_us": True, **throughput})]
     for limit_us in config.service_limits_us:
@@ -69,7 +69,7 @@ def _family(points: pd.DataFrame, config: DesignSpace) -> list[pd.Series]:
     return [*family, _best(points, "unconstrained", throughput)]
 
 
-def _best(points: pd.DataFrame, design: str, ascending: dict[str, bool]) -> pd.Series:
+def _best(points: pd.DataFrame, design: str, ascending: dict[str, bool]) -> Any:
     """Return the first point in the order of these columns, named `design`."""
     by = {**ascending, "power_w": True, "rows": True}
     first = next(iter(by))

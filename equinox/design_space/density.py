@@ -1,7 +1,7 @@
 """Cost of one multiply-accumulate by encoding and block, as composed here and by the authors."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from math import ceil, log2
 from typing import Final
 
@@ -26,32 +26,53 @@ def measure_density(config: DesignSpace, technology: Technology) -> pd.DataFrame
     - authors_chip: their estimate of a whole chip, converters left out (`chip_um2`).
     What a model has no component for is left out, and logged.
     """
-    rows = list(_rows(config, technology))
+    rows: list[dict[str, object]] = []
+    for name in config.density_encodings:
+        for model, cost in _MODELS.items():
+            try:
+                rows += [
+                    _row(model, name, block, *cost(name, block, technology))
+                    for block in config.density_blocks
+                ]
+            except ValueError as error:
+                LOGGER.info("%s has no %s: %s", model, name, error)
     return pd.DataFrame(rows).astype({"energy_pj": float})
 
 
-def _rows(config: DesignSpace, technology: Technology) -> Iterator[dict[str, object]]:
-    parts = technology.components
-    for name in config.density_encodings:
-        encoding = get_encoding(name)
-        for block in config.density_blocks:
-            bits = {
-                "encoding": name,
-                "block": block,
-                "operand_bit": bits_in_block(encoding.w, block),
-                "storage_bit": bits_in_block(encoding.storage, block),
-            }
-            cost = unit_cost(name, block, technology)
-            area_um2 = sum(cost.area_mm2.values()) * 1e6 / block  # 1e6 um2 are 1 mm2
-            energy_pj = sum(cost.energy_j.values()) * 1e12 / block  # 1e12 pJ are 1 J
-            yield {"model": "equinox", "area_um2": area_um2, "energy_pj": energy_pj, **bits}
-            for model, compose in (("authors_pe", pe_um2), ("authors_chip", chip_um2)):
-                try:
-                    area_um2 = compose(encoding.w, block, parts)
-                except ValueError as error:
-                    LOGGER.info("%s has no %s in blocks of %d: %s", model, name, block, error)
-                    continue
-                yield {"model": model, "area_um2": area_um2, "energy_pj": None, **bits}
+def _row(
+    model: str, name: str, block: int, area_um2: float, energy_pj: float | None
+) -> dict[str, object]:
+    encoding = get_encoding(name)
+    return {
+        "model": model,
+        "encoding": name,
+        "block": block,
+        "area_um2": area_um2,
+        "energy_pj": energy_pj,
+        "operand_bit": bits_in_block(encoding.w, block),
+        "storage_bit": bits_in_block(encoding.storage, block),
+    }
+
+
+def _own_cost(name: str, block: int, technology: Technology) -> tuple[float, float]:
+    cost = unit_cost(name, block, technology)
+    area_um2 = sum(cost.area_mm2.values()) * 1e6 / block  # 1e6 um2 are 1 mm2
+    return float(area_um2), float(sum(cost.energy_j.values()) * 1e12 / block)  # 1e12 pJ are 1 J
+
+
+def _pe_cost(name: str, block: int, technology: Technology) -> tuple[float, None]:
+    return pe_um2(get_encoding(name).w, block, technology.components), None
+
+
+def _chip_cost(name: str, block: int, technology: Technology) -> tuple[float, None]:
+    return chip_um2(get_encoding(name).w, block, technology.components), None
+
+
+_MODELS: Final[Mapping[str, Callable[[str, int, Technology], tuple[float, float | None]]]] = {
+    "equinox": _own_cost,
+    "authors_pe": _pe_cost,
+    "authors_chip": _chip_cost,
+}
 
 
 def bits_in_block(operand: Format, block: int) -> float:

@@ -29,6 +29,15 @@ def pareto_front(
     return points.iloc[np.sort(present[find(costs[present])])]
 
 
+def find_fronts(points: pd.DataFrame) -> pd.DataFrame:
+    """Return each encoding's front of service time and throughput: rows of the table pareto."""
+    fronts = [
+        pareto_front(rows, minimize=["service_time_us"], maximize=["throughput_op_per_s"])
+        for _, rows in points.groupby("encoding")
+    ]
+    return pd.concat(fronts).drop(columns="bound_by")
+
+
 def _undominated_pairs(costs: Any) -> Any:
     """Return the indices of undominated rows of two costs, by one sort."""
     order = np.lexsort((costs[:, 1], costs[:, 0]))

@@ -12,6 +12,7 @@ import pandas as pd
 
 from equinox.accelerator import (
     Machine,
+    Machines,
     Technology,
     Workload,
     area_mm2,
@@ -63,26 +64,6 @@ class Grid:
         return cls(rows=rows, widths=full.widths, voltages_v=sorted(voltages))
 
 
-@final
-@dataclass(frozen=True, kw_only=True)
-class Machines:
-    """Accelerators of one encoding; numbers are arrays that broadcast: shapes x voltages."""
-
-    encoding: str
-    arrays: Any
-    rows: Any
-    columns: Any
-    width: Any
-    frequency_hz: Any
-    voltage_v: Any
-    sram_byte: float
-    dram_byte_per_s: float
-    sram_byte_per_cycle: float
-    pipeline_cycles: int
-    simd_latency_cycles: int
-    simd_op_per_cycle: float
-
-
 def sweep(
     config: DesignSpace,
     technology: Technology,
@@ -111,10 +92,13 @@ def sweep(
     limits = _shape_limits(config, technology, workload, machines)
     possible = np.flatnonzero(fits & (reduce(np.minimum, limits.values()) >= 1))
     machines = replace(
-        machines, **{name: getattr(machines, name)[possible] for name in ("rows", "columns", "width")}
+        machines,
+        **{name: getattr(machines, name)[possible] for name in ("rows", "columns", "width")},
     )
     limits = {name: limit[possible] for name, limit in limits.items()}
-    limits["power"] = _power_limit(config, technology, machines, reduce(np.minimum, limits.values()))
+    limits["power"] = _power_limit(
+        config, technology, machines, reduce(np.minimum, limits.values())
+    )
     arrays = reduce(np.minimum, limits.values())
     feasible = (arrays >= 1) & (machines.frequency_hz > 0)
     machines = replace(machines, arrays=np.maximum(arrays, 1))
@@ -213,9 +197,7 @@ def _shape_limits(
     }
 
 
-def _power_limit(
-    config: DesignSpace, technology: Technology, machines: Machines, most: Any
-) -> Any:
+def _power_limit(config: DesignSpace, technology: Technology, machines: Machines, most: Any) -> Any:
     """Return the largest number of arrays up to `most` within the power of the budget.
 
     It is 0 where one array is above it, and `most` + 1 where `most` is within it, so that another
@@ -241,5 +223,3 @@ def _power_limit(
         count = count + below
     count = np.where(first_w > limit_w, 0, count)
     return np.where(within, most + 1, count).astype(np.int64)
-
-
