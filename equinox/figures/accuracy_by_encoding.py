@@ -20,7 +20,7 @@ from equinox.figures._style import PAGE_IN, look, metric, new_figure, ordered
 TABLES = ("accuracy",)
 
 
-_ROOM = 1.4  # width of an axis with words at its right, over that without
+_ROOM = 1.6  # width of an axis with words at its right, over that without
 _WIDEST = 1.6  # an axis ends at this multiple of the best mean; what is beyond gets an arrow
 
 
@@ -52,7 +52,7 @@ def _draw_task(axes: Axes, runs: pd.DataFrame, encodings: list[str]) -> None:
         mine = runs[runs["encoding"] == name]
         values = mine.loc[mine["status"] == "ok", "value"].dropna()
         notes = []
-        if len(values) and values.max() < end:
+        if len(values) and means[name] < end:
             _draw_seeds(axes, row, values, look(name).color)
         elif len(values):
             notes.append(f"{means[name]:.3g} →")
@@ -69,7 +69,7 @@ def _draw_task(axes: Axes, runs: pd.DataFrame, encodings: list[str]) -> None:
         axes.axvline(means["fp32"], color=look("fp32").color, linestyle="--", linewidth=0.7)
     axes.margins(x=0.08)
     if (means >= end).any():
-        axes.set_xlim(None, end)
+        axes.set_xlim(None, max(end, axes.dataLim.x1))
     if (runs["status"] == "diverged").any():  # room for the words
         low, high = axes.get_xlim()
         axes.set_xlim(low, low + _ROOM * (high - low))

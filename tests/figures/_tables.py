@@ -1,0 +1,142 @@
+"""Tables that fit their declarations: names from here, everything else drawn at random."""
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from equinox.tables import TABLES, Column, check_table
+
+_ENCODINGS = (
+    *("fp32", "bf16", "hbfp12_16", "hbfp8_16", "hbfp6_16", "hbfp4_16", "bfp8"),
+    *("hbfp8_tile8", "hbfp4_tile8"),
+)
+_DESIGNS = ("min_latency", "50us", "500us", "unconstrained")
+_KEYS: Mapping[str, Mapping[str, Sequence[object]]] = {
+    "accuracy": {
+        "task": ("mlp", "resnet", "lstm"),
+        "encoding": _ENCODINGS,
+        "seed": (0, 1, 2),
+        "epoch": (1, 2, 3),
+    },
+    "density": {
+        "model": ("authors_pe", "equinox"),
+        "encoding": _ENCODINGS[:6],
+        "block": (4, 16, 64, 576),
+    },
+    "pareto": {
+        "encoding": ("hbfp8_16", "bf16", "int8"),
+        "rows": (1, 8, 64),
+        "width": (8, 16),
+        "voltage_v": (0.6, 0.7),
+    },
+    "designs": {"design": _DESIGNS, "encoding": ("hbfp8_16", "bf16", "int8")},
+    "breakdown": {
+        "design": (*_DESIGNS, "fixed_point_inference"),
+        "encoding": ("hbfp8_16",),
+        "component": ("multipliers", "registers", "sram", "hbm_interface", "controller", "new_one"),
+    },
+    "sensitivity": {
+        "study": ("one_at_a_time", "monte_carlo"),
+        "constant": tuple(f"a_constant_with_quite_a_long_name_{i}" for i in range(20)),
+        "setting": ("low", "high"),
+        "quantity": ("throughput_500us", "near_optimal", "encoding_power", "encoding_area"),
+    },
+    "colocation": {
+        "design": _DESIGNS,
+        "encoding": ("hbfp8_16",),
+        "workload": ("lstm_2048_25",),
+        "training_task": ("lstm_2048_25",),
+        "arrivals": ("poisson",),
+        "batching": ("adaptive", "full"),
+        "scheduling": ("inference_only", "priority", "fair", "training_only"),
+        "load": (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95),
+        "seed": (0, 1),
+    },
+    "fleet": {
+        "balancer": ("even", "pack"),
+        "design": ("500us",),
+        "scheduling": ("inference_only", "priority"),
+        "interval": tuple(range(12)),
+    },
+}
+_WORDS = {"status": "ok", "metric": "error", "storage_rounding": "nearest", "blocks": "sample"}
+
+
+def random_table(name: str, seed: int = 0) -> pd.DataFrame:
+    """Return a full table `name` that `check_table` accepts."""
+    generator = np.random.default_rng(seed)
+    keys = _KEYS[name]
+    frame = pd.DataFrame(list(product(*keys.values())), columns=list(keys))
+    for column in TABLES[name].columns:
+        if column.name not in frame:
+            frame[column.name] = _draw(column, len(frame), generator)
+    return check_table(_ADJUST.get(name, lambda same: same)(frame), name)
+
+
+def _draw(column: Column, rows: int, generator: np.random.Generator) -> object:
+    if column.kind == "text":
+        return _WORDS.get(column.name, "something")
+    low = max(column.low, 0.0)
+    high = min(column.high, low + 5000.0)
+    values = low + (high - low) * generator.uniform(0.05, 1.0, rows)
+    return values.astype(int) if column.kind == "integer" else values
+
+
+def _adjust_accuracy(frame: pd.DataFrame) -> pd.DataFrame:
+    frame["dataset"] = np.where(frame["task"] == "lstm", "sotu", "fashion_mnist")
+    frame["metric"] = np.where(frame["task"] == "lstm", "perplexity", "error")
+    frame["value"] /= np.where(frame["task"] == "lstm", 10, 20_000)
+    bits = {"fp32": 24, "bf16": 8, "bfp8": 8, "hbfp12_16": 12, "hbfp6_16": 6}
+    by_prefix = frame["encoding"].str.extract(r"hbfp(\d+)")[0]
+    frame["mantissa_bits"] = frame["encoding"].map(bits).fillna(by_prefix.astype(float)).astype(int)
+    tiles = {"fp32": "value", "bf16": "value", "bfp8": "tensor"}
+    frame["tile"] = frame["encoding"].map(tiles).fillna("24x24")
+    frame.loc[frame["encoding"].str.contains("tile8"), "tile"] = "8x8"
+    storage = {"fp32": 24, "bf16": 24, "bfp8": 8}
+    frame["storage_bits"] = frame["encoding"].map(storage).fillna(16).astype(int)
+    diverged = (frame["encoding"] == "bfp8") & (frame["seed"] == 1) & (frame["epoch"] == 3)
+    frame.loc[diverged, ["value", "train_loss"]] = np.nan
+    frame.loc[diverged, "status"] = "diverged"
+    return frame
+
+
+def _adjust_sensitivity(frame: pd.DataFrame) -> pd.DataFrame:
+    draws = frame["study"] == "monte_carlo"
+    frame.loc[draws, "setting"] = frame.index[draws].astype(str)
+    frame.loc[draws, "constant"] = "all"
+    frame.loc[frame.index[~draws][:3], "value"] = np.nan
+    baseline = frame[draws].drop_duplicates("quantity")
+    return pd.concat([frame, baseline.assign(study="baseline", constant="none", setting="none")])
+
+
+def _adjust_colocation(frame: pd.DataFrame) -> pd.DataFrame:
+    shares = [column for column in frame if column.endswith("_share")]
+    frame[shares] = frame[shares].div(frame[shares].sum(axis=1), axis=0)
+    frame["training_relative"] = (frame["training_relative"] / 5000).clip(0, 1)
+    latencies = [column for column in frame if "_latency_us" in column]
+    frame.loc[frame["scheduling"] == "training_only", latencies] = np.nan
+    frame.loc[frame["scheduling"] == "inference_only", "training_task"] = "none"
+    return frame
+
+
+def _adjust_fleet(frame: pd.DataFrame) -> pd.DataFrame:
+    frame["time_h"] = 2.0 * frame["interval"]
+    frame["accelerators"] = 10_000
+    return frame
+
+
+def _adjust_points(frame: pd.DataFrame) -> pd.DataFrame:
+    frame["throughput_op_per_s"] *= 1e11
+    return frame
+
+
+_ADJUST = {
+    "pareto": _adjust_points,
+    "designs": _adjust_points,
+    "accuracy": _adjust_accuracy,
+    "sensitivity": _adjust_sensitivity,
+    "colocation": _adjust_colocation,
+    "fleet": _adjust_fleet,
+}

@@ -1,0 +1,161 @@
+"""Every figure, drawn from tables that fit their declarations."""
+
+import re
+from importlib import import_module
+from itertools import combinations
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+import pytest
+import yaml
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from equinox.figures.__main__ import FIGURES
+from equinox.figures._save import save_figure
+from equinox.tables import TABLES
+from tests.figures._tables import random_table
+
+_WITHOUT_UNIT = {"Encoding", "Design", "Constant or choice"}  # names stand at their ticks
+_PUBLISHED_VALUE = 13.0
+
+
+def module(name: str) -> ModuleType:
+    return import_module(f"equinox.figures.{name}")
+
+
+def draw(name: str, *, published: bool = True, keep: str = "", seed: int = 0) -> Figure:
+    figure = module(name)
+    tables = [random_table(table, seed) for table in figure.TABLES]
+    if keep:
+        tables = [table.query(keep) if _has(table, keep) else table for table in tables]
+    ids = getattr(figure, "PUBLISHED", ()) if published else ()
+    return figure.plot(dict.fromkeys(ids, _PUBLISHED_VALUE), *tables)
+
+
+def _has(table: pd.DataFrame, query: str) -> bool:
+    return query.split()[0] in table.columns
+
+
+def texts(figure: Figure) -> list[Text]:
+    FigureCanvasAgg(figure).draw()
+    unseen = set().union(*(_labels_not_drawn(axes) for axes in figure.axes))
+    shown = [text for text in figure.findobj(Text) if text.get_text().strip()]
+    return [text for text in shown if text.get_visible() and text not in unseen]
+
+
+def _labels_not_drawn(axes: Axes) -> set[Text]:
+    """Return labels of ticks beyond the limits of `axes`, or hidden: they keep their text."""
+    unseen: set[Text] = set()
+    for axis in (axes.xaxis, axes.yaxis):
+        drawn = axis._update_ticks()
+        for tick in (*axis.majorTicks, *axis.minorTicks):
+            if tick not in drawn:
+                unseen |= {tick.label1, tick.label2}
+    return unseen
+
+
+def test_there_are_the_figures_of_the_design() -> None:
+    assert " ".join(FIGURES) == (
+        "accuracy_by_encoding arithmetic_density batching_policies convergence cycle_breakdown "
+        "designs_breakdown fleet_day latency_vs_load mantissa_and_tile pareto_front "
+        "scheduling_policies sensitivity training_vs_load"
+    )
+
+
+@pytest.mark.parametrize("name", FIGURES)
+class TestEachFigure:
+    def test_has_a_caption_of_a_title_and_a_few_sentences(self, name: str) -> None:
+        title, text = (module(name).__doc__ or "").split("\n\n")
+        assert title.endswith(".")
+        assert "\n" not in title
+        assert 2 <= len(re.findall(r"[.!?](?:\s|$)", text)) <= 5
+
+    def test_names_tables_and_published_values_that_exist(
+        self, name: str, repository: Path
+    ) -> None:
+        assert set(module(name).TABLES) <= set(TABLES)
+        text = (repository / "config" / "published.yaml").read_text()
+        claims = {claim["id"]: claim["value"] for claim in yaml.safe_load(text)["published"]}
+        for id_ in getattr(module(name), "PUBLISHED", ()):
+            assert claims[id_] is not None
+
+    def test_labels_every_axis_with_its_unit(self, name: str) -> None:
+        figure = draw(name)
+        FigureCanvasAgg(figure).draw()
+        for panel in figure.axes:
+            shared_x = panel.get_shared_x_axes().get_siblings(panel)
+            shared_y = panel.get_shared_y_axes().get_siblings(panel)
+            labels = [
+                {other.get_xlabel() for other in shared_x} - {""},
+                {other.get_ylabel() for other in shared_y} - {""}
+                if len(panel.get_yticks())
+                else {},
+            ]
+            assert labels[0], "no label of x"
+            assert labels[1] or not len(panel.get_yticks()), "no label of y"
+            for label in {*labels[0], *labels[1]} - _WITHOUT_UNIT:
+                assert re.search(r"\(.+\)$", label, re.DOTALL), f"{label!r} has no unit"
+
+    @pytest.mark.parametrize("seed", [0, 1])
+    def test_keeps_all_text_inside_the_canvas(self, name: str, seed: int) -> None:
+        figure = draw(name, seed=seed)
+        width, height = figure.canvas.get_width_height()
+        for text in texts(figure):
+            box = text.get_window_extent()
+            inside = box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
+            assert inside, f"{text.get_text()!r} is clipped: {box}"
+
+    def test_writes_no_text_over_another(self, name: str) -> None:
+        boxes = [(text.get_text(), text.get_window_extent()) for text in texts(draw(name))]
+        for (one, first), (other, second) in combinations(boxes, 2):
+            wide = min(first.x1, second.x1) - max(first.x0, second.x0)
+            high = min(first.y1, second.y1) - max(first.y0, second.y0)
+            assert wide <= 1 or high <= 1, f"{one!r} is over {other!r}"
+
+    def test_is_the_same_bytes_each_time(self, name: str, tmp_path: Path) -> None:
+        once, again = (save_figure(draw(name), tmp_path / f"{n}" / name) for n in "ab")
+        assert [path.suffix for path in once] == [".pdf", ".svg", ".png"]
+        for first, second in zip(once, again, strict=True):
+            assert first.read_bytes() == second.read_bytes(), first.suffix
+
+    @pytest.mark.parametrize(
+        "keep",
+        [
+            "seed == 0",
+            "epoch == 1",
+            "task == 'resnet'",
+            "design == '500us'",
+            "design == '50us'",
+            "encoding == 'hbfp8_16'",
+            "encoding == 'fp32'",
+            "scheduling == 'priority'",
+            "batching == 'full'",
+            "study != 'monte_carlo'",
+            "study == 'monte_carlo'",
+            "load == 0.5",
+            "balancer == 'even'",
+            "mantissa_bits < 0",
+            "rows < 0",
+            "block < 0",
+        ],
+    )
+    def test_draws_or_names_what_is_missing(self, name: str, keep: str) -> None:
+        tables = module(name).TABLES
+        if not any(_has(random_table(table), keep) for table in tables):
+            return
+        try:
+            figure = draw(name, keep=keep, published=False)
+        except ValueError as error:
+            assert re.match(rf"table ({'|'.join(tables)}) has no row of .+; ", str(error))  # noqa: PT017
+        else:
+            assert texts(figure)
+
+    def test_an_empty_table_is_named(self, name: str) -> None:
+        figure = module(name)
+        tables = [random_table(table).iloc[:0] for table in figure.TABLES]
+        with pytest.raises(ValueError, match=rf"table ({'|'.join(figure.TABLES)}) has no row of"):
+            figure.plot({}, *tables)

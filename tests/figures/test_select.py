@@ -1,0 +1,67 @@
+"""Which rows a figure shows, on tables small enough to check by eye."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from equinox.figures._select import (
+    final_epochs,
+    named_limits_us,
+    operating_points,
+    over_seeds,
+    without_tile_variants,
+)
+from tests.figures._tables import random_table
+
+
+def test_variants_of_the_tile_are_left_out_and_other_encodings_stay() -> None:
+    shown = set(without_tile_variants(random_table("accuracy"))["encoding"])
+    assert shown == {"fp32", "bf16", "hbfp12_16", "hbfp8_16", "hbfp6_16", "hbfp4_16", "bfp8"}
+
+
+def test_the_last_row_of_a_run_is_its_latest_epoch_even_if_it_diverged() -> None:
+    final = final_epochs(random_table("accuracy"))
+    assert set(final["epoch"]) == {3}
+    assert set(final.loc[final["status"] == "diverged", "encoding"]) == {"bfp8"}
+
+
+def test_the_interval_is_the_range_of_seeds() -> None:
+    rows = pd.DataFrame({"load": [0.5] * 3, "seed": [0, 1, 2], "x": [1.0, 2.0, 6.0]})
+    assert over_seeds(rows, "load", "x", scale=10).loc[0.5].to_dict() == {
+        "mean": 30.0,
+        "low": 10.0,
+        "high": 60.0,
+    }
+
+
+def test_a_single_seed_has_the_interval_of_its_own_bounds() -> None:
+    rows = pd.DataFrame({"load": [0.5], "seed": [0], "x": [2.0], "x_low": [1.0], "x_high": [4.0]})
+    assert over_seeds(rows, "load", "x").loc[0.5].to_list() == [2.0, 1.0, 4.0]
+
+
+def test_rows_without_a_value_are_left_out() -> None:
+    rows = pd.DataFrame({"load": [0.5, 0.6], "seed": [0, 0], "x": [2.0, np.nan]})
+    assert over_seeds(rows, "load", "x").index.to_list() == [0.5]
+
+
+def test_an_operating_point_is_of_one_study() -> None:
+    colocation = random_table("colocation")
+    few = colocation.head(3).assign(workload="another")
+    rows = operating_points(pd.concat([colocation, few]), design="500us")
+    assert set(rows["design"]) == {"500us"}
+    assert set(rows["batching"]) == {"adaptive"}
+    assert set(rows["workload"]) == {"lstm_2048_25"}
+    assert set(rows["scheduling"]) == {"inference_only", "priority", "fair", "training_only"}
+
+
+def test_a_missing_design_is_named_beside_those_that_exist() -> None:
+    colocation = random_table("colocation").query("design == '50us'")
+    with pytest.raises(ValueError, match=r"table colocation .* design 500us \(it has 50us\)"):
+        operating_points(colocation, design="500us")
+
+
+def test_limits_come_from_the_names_of_designs() -> None:
+    assert named_limits_us(pd.Series(["500us", "min_latency", "50us"])) == {
+        "500us": 500.0,
+        "50us": 50.0,
+    }
