@@ -84,7 +84,8 @@ def matmul_timing(
         issue    = max(folds interval, dram_byte / DRAM bytes per cycle)
         result   = issue + skew + drain + tail
 
-    and separate ones interval = max(stream + skew + drain, ...) and result = issue + tail.
+    (a last fold shorter than the drain is held for it too), and separate ones
+    interval = max(stream + skew + drain, ...) and result = issue + tail.
     `dram_byte` are the bytes that the product moves to or from DRAM while it runs.
     Every argument and every number of `machine` may be an array.
 

@@ -1,0 +1,84 @@
+import pytest
+
+from equinox.accelerator import (
+    Accelerator,
+    load_technology,
+    load_workload,
+    service_cycles,
+    training_op_per_s,
+)
+
+
+@pytest.fixture(scope="module")
+def own():
+    return load_technology("28nm").accelerator(
+        encoding="hbfp8_16",
+        arrays=2,
+        rows=86,
+        width=16,
+        voltage_v=0.73,
+        sram_byte=75 * 2**20,
+        dram_byte_per_s=1e12,
+    )
+
+
+def test_a_step_of_an_lstm_by_hand(own):
+    # 8192 outputs on 172 columns: 48 folds of 4096 / 16 = 256 cycles; skew 170, drain 86, tree 4,
+    # pipeline 12, SIMD latency 40 and its work for the last fold: 86 x 172 x 10 / 1024 = 144.5.
+    step = 48 * 256 + 170 + 86 + 4 + 12 + 40 + 145
+    assert service_cycles(own, load_workload("lstm_2048_25"), batch=86) == 25 * step
+
+
+def test_independent_repetitions_follow_each_other_without_waiting(own):
+    resnet = load_workload("resnet50")
+    cycles = service_cycles(own, resnet, batch=8)
+    assert cycles * own.macs_per_cycle > 8 * resnet.op_per_request / 2
+    assert service_cycles(own, resnet, batch=16) < 2 * cycles
+
+
+def test_brainwave_is_met_within_three_times():
+    # Fowers et al., ISCA 2018, table 5: LSTM 2048, 25 steps, batch 1 in 0.074 ms on 96,000 MACs at
+    # 250 MHz. Here: as many MACs in arrays of one row.
+    brainwave = Accelerator(
+        encoding="int8",
+        arrays=750,
+        rows=1,
+        columns=1,
+        width=128,
+        frequency_hz=250e6,
+        voltage_v=0.9,
+        sram_byte=40e6,
+        dram_byte_per_s=1e9,
+    )
+    time_s = service_cycles(brainwave, load_workload("lstm_2048_25"), batch=1) / 250e6
+    assert 1 / 3 < time_s / 74e-6 < 1
+
+
+def test_training_is_within_its_roofline(own):
+    lstm = load_workload("lstm_2048_25")
+    streamed = lstm.training(128, encoding="hbfp8_16")
+    op = sum(product.op for product in streamed)
+    byte = sum(product.repeat * product.dram_byte for product in streamed)
+    throughput = training_op_per_s(own, streamed)
+    assert throughput <= own.peak_op_per_s
+    assert throughput <= op / byte * own.dram_byte_per_s
+    # 128 samples on rows of 86 fill 128 of 172: forward and data take that share of the peak.
+    assert throughput / own.peak_op_per_s == pytest.approx(3 / (2 * 172 / 128 + 1), rel=0.05)
+
+
+def test_slow_dram_bounds_training():
+    slow = Accelerator(
+        encoding="int8",
+        arrays=1,
+        rows=64,
+        columns=64,
+        width=64,
+        frequency_hz=1e9,
+        voltage_v=0.9,
+        sram_byte=1e6,
+        dram_byte_per_s=1e9,
+    )
+    products = load_workload("lstm_2048_25").training(128, encoding="int8")
+    byte = sum(product.repeat * product.dram_byte for product in products)
+    op = sum(product.op for product in products)
+    assert training_op_per_s(slow, products) == pytest.approx(op / byte * 1e9)

@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+import yaml
+
+from equinox.accelerator import load_technology
+
+
+@pytest.fixture(scope="module")
+def technology():
+    return load_technology("28nm")
+
+
+@pytest.fixture
+def entries(repository):
+    return yaml.safe_load((repository / "config/technology/28nm.yaml").read_text())
+
+
+def load(entries, tmp_path):
+    path = tmp_path / "other.yaml"
+    path.write_text(yaml.safe_dump(entries))
+    return load_technology(path)
+
+
+def test_every_constant_has_a_source_and_lies_in_its_range(technology):
+    for constant in technology.constants.values():
+        assert constant.low <= constant.value <= constant.high
+        assert constant.low < constant.high
+        assert len(constant.source) > 10
+
+
+def test_quantities_are_in_internal_units(technology):
+    assert technology.register_mm2 == pytest.approx(1.55e-6)
+    assert technology.wire_j_per_byte_mm == pytest.approx(0.672e-12)
+    assert technology.banks["cacti_64k_32"].capacity_byte == 65536
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "message"),
+    [
+        (("constants", "register_j", "source"), "", "register_j has no source"),
+        (("constants", "register_j", "status"), "guessed", "status of register_j is 'guessed'"),
+        (("constants", "register_j", "value"), "4.5 um2", "register_j: '4.5 um2' is not"),
+        (("constants", "register_j", "low"), "5 fJ/flipflop", "register_j is 4.5 fJ/flipflop, out"),
+        (("constants", "register_j", "unit"), "J", "register_j has unknown unit"),
+        (("constants", "gate_j"), {}, "constants has unknown gate_j"),
+        (("choices", "bank"), "other", "bank is 'other'; choose one of"),
+        (("components", "source"), "", "components have no source"),
+        (("components", "divide"), {}, "components: .*divide"),
+        (("banks", "cacti_64k_32", "read"), "1 pJ", "'1 pJ' is not a quantity of J/byte"),
+        (("banks", "cacti_64k_32", "color"), "red", "bank cacti_64k_32 needs exactly"),
+        (("more",), 1, "file has unknown more"),
+    ],
+)
+def test_a_wrong_entry_is_named_with_its_file(entries, tmp_path, where, value, message):
+    inner = entries
+    for key in where[:-1]:
+        inner = inner[key]
+    inner[where[-1]] = value
+    with pytest.raises(ValueError, match=message) as error:
+        load(entries, tmp_path)
+    assert "other.yaml" in str(error.value)
+
+
+@pytest.mark.parametrize("key", ["value", "low", "high", "source", "status"])
+def test_a_missing_part_of_a_constant_is_named(entries, tmp_path, key):
+    del entries["constants"]["clock_share"][key]
+    with pytest.raises(ValueError, match=f"clock_share lacks {key}"):
+        load(entries, tmp_path)
+
+
+def test_a_missing_constant_is_named(entries, tmp_path):
+    del entries["constants"]["clock_share"]
+    with pytest.raises(ValueError, match="constants lacks clock_share"):
+        load(entries, tmp_path)
+
+
+def test_an_unknown_technology_names_the_known_ones():
+    with pytest.raises(ValueError, match="no technology 3nm; known are 28nm"):
+        load_technology("3nm")
+
+
+def test_the_clock_is_monotone_in_the_voltage(technology):
+    clocks = technology.frequency_hz(np.linspace(0.3, 1.1, 200))
+    assert (np.diff(clocks) >= 0).all()
+    assert clocks[0] == 0
+    assert technology.frequency_hz(0.9) == pytest.approx(1e9)
+    # (0.7 - 0.4)^1.4 / 0.7 over (0.9 - 0.4)^1.4 / 0.9
+    assert technology.frequency_hz(0.7) == pytest.approx(1e9 * 0.6**1.4 * 0.9 / 0.7)
+
+
+def test_values_and_choices_are_changed_by_name(technology):
+    assert technology.with_values({"clock_share": 0.3}).clock_share == 0.3
+    assert technology.with_choice("bank", "epfl_128k_32").bank == "epfl_128k_32"
+    with pytest.raises(ValueError, match="no constant 'clock'"):
+        technology.with_values({"clock": 0.3})
+    with pytest.raises(ValueError, match="block_accumulator is 'int8'; choose one of bf16, fp32"):
+        technology.with_choice("block_accumulator", "int8")
+
+
+def test_banks_read_in_proportion_to_the_capacity(technology):
+    # 75 MiB are 1200 banks of 64 KiB; each reads 32 bytes a cycle.
+    assert technology.sram_byte_per_cycle(75 * 2**20) == 38400
