@@ -18,11 +18,14 @@ _VALUES_PER_THREAD = 2**19
 _LARGEST_EXPONENT = 120
 
 
-def round_blocks(x: Tensor, block_float: BlockFloat, key: int | None) -> Tensor:
+def round_blocks(
+    x: Tensor, block_float: BlockFloat, key: int | None, *, in_place: bool = False
+) -> Tensor:
     """Return float32 `x` of the CPU rounded to `block_float`, with the strides of `x` if dense.
 
     Blocks that are whole indices of dim 0, or the whole tensor, are found in any dense layout, for
-    example channels last; random numbers then follow the order of memory. Other layouts are copied.
+    example channels last; random numbers then follow the order of memory. Other layouts are copied,
+    also with `in_place`, which otherwise returns `x` itself with its values rounded.
     """
     tile = block_float.tile or (None, None)
     rows = x.shape[0] if x.ndim else 1
@@ -32,7 +35,7 @@ def round_blocks(x: Tensor, block_float: BlockFloat, key: int | None) -> Tensor:
         outermost = rows == 1 or x.stride(0) == columns
         if width < columns or not outermost or not _is_dense(x):
             x = x.contiguous()
-    out = torch.empty_like(x)
+    out = x if in_place else torch.empty_like(x)
     if width >= columns and (height == 1 or height >= rows):
         shape = (1, x.numel()) if height >= rows else (rows, columns)
         return _run(x, out, shape, (1, shape[1]), block_float, key)

@@ -165,7 +165,7 @@ class _BatchedProduct(Function):
 
 
 def _each(encode_matrix: Any, matrices: Tensor) -> Tensor:
-    """Round each matrix of a batch in its own blocks."""
+    """Round each matrix of a batch (batch, rows, columns) in blocks of its own."""
     return torch.stack([encode_matrix(matrix) for matrix in matrices.unbind(0)])
 
 

@@ -194,6 +194,7 @@ def round_tiles(
     maxima = np.empty(chunk, np.uint32)
     inverse = np.empty(chunk, np.float32)
     step = np.empty(chunk, np.float32)
+    rounded = np.empty(chunk, np.float32)  # so that vector code also serves where out is x
     limit = 2 ** (mantissa_bits - 1) - 1
     for top in range(first_row, last_row, height):
         bottom = min(top + height, last_row)
@@ -213,8 +214,10 @@ def round_tiles(
                         )
                 else:
                     _round_by_columns(
-                        row, result, inverse[:n], step[:n], np.float32(limit), first, key
+                        row, rounded[:n], inverse[:n], step[:n], np.float32(limit), first, key
                     )
+                    for j in range(n):
+                        result[j] = rounded[j]
 
 
 @_compiled

@@ -66,7 +66,7 @@ def encoded_weights(model: nn.Module) -> Iterator[nn.Parameter]:
 def _encode_module(name: str, module: nn.Module, operands: Operands) -> None:
     encoded = _ENCODED.get(type(module))
     if encoded is None:
-        if isinstance(module, (nn.Linear, _ConvNd, nn.RNNBase, nn.RNNCellBase, nn.Bilinear)):
+        if isinstance(module, _KNOWN_DOT_PRODUCTS):
             _LOG.warning("%s (%s) stays in FP32", name or "model", type(module).__name__)
         return
     is_recurrent = isinstance(module, nn.RNNBase)
@@ -234,6 +234,16 @@ class EncodedGRU(_EncodedRecurrent, nn.GRU):
         outputs = recurrent.gru_layer(x, initial[0], weights, self.operands)
         return outputs, (outputs[-1],)
 
+
+#: Layers with dot products, of which those without an entry in `_ENCODED` are warned of.
+_KNOWN_DOT_PRODUCTS = (
+    nn.Linear,
+    _ConvNd,
+    nn.RNNBase,
+    nn.RNNCellBase,
+    nn.Bilinear,
+    nn.MultiheadAttention,
+)
 
 _ENCODED: dict[type[nn.Module], type[nn.Module]] = {
     nn.Linear: EncodedLinear,

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from equinox.encodings.formats import Encoding, Float, get_encoding
-from equinox.encodings.rounding import encode
+from equinox.encodings.rounding import encode_in_place
 
 _STATE = "storage_rounding_state"
 
@@ -53,7 +53,7 @@ def wide_weights(
         for group in stepped.param_groups:
             for weight in filter(is_stored, group["params"]):
                 if weight.requires_grad:
-                    weight.data.copy_(encode(weight.data, storage, generator))
+                    encode_in_place(weight.data, storage, generator)
 
     def save(_: Optimizer, state: dict[str, Any]) -> None:
         state[_STATE] = generator.get_state()

@@ -57,16 +57,34 @@ def quantize(
     return values.clone() if rounded is values else rounded
 
 
-def encode(x: Tensor, number_format: Format, generator: torch.Generator | None) -> Tensor:
-    """Return `x` rounded, without checks, and itself where the format holds every float32."""
+def encode(
+    x: Tensor,
+    number_format: Format,
+    generator: torch.Generator | None,
+    *,
+    in_place: bool = False,
+) -> Tensor:
+    """Return `x` rounded, without checks; `x` itself where the format holds every float32.
+
+    `in_place` permits to overwrite `x`; where the result is not `x`, it was left as it was.
+    """
     key = _key(number_format, generator)
     if x.dtype is not torch.float32 or x.device.type != "cpu" or x.numel() == 0:
         return reference.quantize(x, number_format, key)
-    rounded = _encode_float32(x, number_format, key)
+    rounded = _encode_float32(x, number_format, key, in_place)
     return reference.quantize(x, number_format, key) if rounded is None else rounded
 
 
-def _encode_float32(x: Tensor, number_format: Format, key: int | None) -> Tensor | None:
+def encode_in_place(x: Tensor, number_format: Format, generator: torch.Generator | None) -> None:
+    """Round the values of `x`; as `encode`, but sparing memory where it can."""
+    rounded = encode(x, number_format, generator, in_place=True)
+    if rounded is not x:
+        x.copy_(rounded)
+
+
+def _encode_float32(
+    x: Tensor, number_format: Format, key: int | None, in_place: bool
+) -> Tensor | None:
     """Return `x`, of the CPU, rounded by other means than the reference, or None."""
     if number_format == FP32:
         return x
@@ -77,7 +95,7 @@ def _encode_float32(x: Tensor, number_format: Format, key: int | None) -> Tensor
 
     match number_format:
         case BlockFloat(exponent_rule="floor"):
-            return fast.round_blocks(x, number_format, key)
+            return fast.round_blocks(x, number_format, key, in_place=in_place)
         case Fixed():
             return fast.round_fixed(x, number_format, key)
         case Float(scaled=True):
