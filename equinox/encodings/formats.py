@@ -239,6 +239,9 @@ class _BlockChoices:
     mantissa_bits: int
     tile: Tile = (24, 24)
     storage_bits: int = 16
+    # Nearest throughout is the definition's; the authors' emulator rounds stochastically by default.
+    # For stored weights the choice decides whether narrow storage harms, so that it is an axis of
+    # its own.
     rounding: Rounding = "nearest"
     gradient_rounding: Rounding = "nearest"
     storage_rounding: Rounding = "nearest"
