@@ -1,7 +1,7 @@
 """What co-location is simulated: designs, workloads, policies, loads."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, final
+from typing import Annotated, ClassVar, final
 
 from annotated_types import MinLen
 from pydantic import ConfigDict
@@ -23,6 +23,7 @@ class Fleet:
     balancers: Annotated[tuple[Name, ...], MinLen(1)]
     schedulings: Annotated[tuple[Name, ...], MinLen(1)]
     pack_load: Share  # load to which "pack" fills an accelerator
+    idle_power_share: Share  # power of an idle accelerator over that of a fully used one
 
 
 @final
@@ -37,12 +38,13 @@ class Colocation:
     workload: Name  # inference; a file in config/workloads
     training_workload: Name
     training_batch: Count
-    arrivals: Literal["poisson"] = "poisson"
+    arrivals: Name = "poisson"  # or the path of a trace: .csv or .parquet, times in seconds
     batchings: Annotated[tuple[Name, ...], MinLen(1)]
     schedulings: Annotated[tuple[Name, ...], MinLen(1)]
     loads: Annotated[tuple[Positive, ...], MinLen(1)]
     seeds: Annotated[tuple[Seed, ...], MinLen(1)]
-    requests: Count  # measured, after warm-up
+    requests: Count  # measured in a run, after warm-up, at least
+    batches: Count  # measured in a run, in requests of full batches, at least
     warm_up: Share  # share of a run left out at its start
     adaptive_timeout: NonNegative  # in service times of a full batch
     guard_batches: Positive  # training stops while more batches than this wait
