@@ -239,7 +239,7 @@ class _BlockChoices:
     mantissa_bits: int
     tile: Tile = (24, 24)
     storage_bits: int = 16
-    # Nearest throughout is the definition's; the authors' emulator rounds stochastically by default.
+    # Nearest throughout is the definition's; the authors' emulator defaults to stochastic rounding.
     # For stored weights the choice decides whether narrow storage harms, so that it is an axis of
     # its own.
     rounding: Rounding = "nearest"
