@@ -1,0 +1,166 @@
+import io
+import logging
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import torch
+
+from equinox.config.training import TrainingJob
+from equinox.tables import check_table
+from equinox.training import loop
+from equinox.training.partials import partials_of
+
+
+@pytest.fixture
+def make_job(data_dir, make_task):
+    def make(encoding="fp32", seeds=(0,), task=None, definition=None, **changes):
+        return TrainingJob(
+            name="tiny",
+            task=task or make_task(**changes),
+            encoding=encoding,
+            definition=definition,
+            seeds=seeds,
+            data_dir=str(data_dir),
+        )
+
+    return make
+
+
+def parquet_bytes(frame: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("encoding", ["fp32", "hbfp8_16", "bfp8"])
+@pytest.mark.parametrize("model", ["mlp", "resnet8"])
+def test_images_are_learnt_in_any_encoding(make_job, model, encoding):
+    rows = loop.train(make_job(encoding, model=model, epochs=6, width=8))
+    assert rows["metric"].unique().tolist() == ["error"]
+    assert rows["value"].iloc[-1] < 0.25  # chance is 0.75
+    assert rows["train_loss"].iloc[-1] < rows["train_loss"].iloc[0]
+
+
+@pytest.mark.parametrize("encoding", ["fp32", "hbfp8_16"])
+def test_text_is_learnt(make_job, text_task, encoding):
+    rows = loop.train(make_job(encoding, task=replace(text_task, epochs=10)))
+    assert rows["metric"].unique().tolist() == ["perplexity"]
+    assert rows["value"].iloc[-1] < 3  # chance is 6
+
+
+def test_rows_fit_the_table(make_job):
+    job = make_job("hbfp8_16", seeds=(3, 1), epochs=2)
+    rows = check_table(loop.train(job), "accuracy")
+    assert list(zip(rows["seed"], rows["epoch"], strict=True)) == [(1, 1), (1, 2), (3, 1), (3, 2)]
+    assert rows["status"].unique().tolist() == ["ok"]
+    assert rows["dataset"].unique().tolist() == ["stripes"]
+
+
+@pytest.mark.parametrize("kind", ["images", "text"])
+def test_the_same_job_gives_the_same_bytes(make_job, text_task, kind):
+    job = make_job(
+        "stochastic",
+        task=text_task if kind == "text" else None,
+        definition={
+            "base": "hbfp4_16",
+            "gradient_rounding": "stochastic",
+            "storage_rounding": "stochastic",
+        },
+        augment=True,
+    )
+    first = loop.train(job)
+    torch.rand(3)  # whatever else draws from PyTorch's own generator
+    assert parquet_bytes(loop.train(job)) == parquet_bytes(first)
+
+
+def test_training_leaves_the_global_generator_alone(make_job):
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    loop.train(make_job(epochs=1))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_seeds_differ_and_do_not_depend_on_each_other(make_job):
+    both = loop.train(make_job(seeds=(0, 1), epochs=1))
+    alone = loop.train(make_job(seeds=(1,), epochs=1))
+    assert both["train_loss"].nunique() == 2
+    pd.testing.assert_frame_equal(both[both["seed"] == 1].reset_index(drop=True), alone)
+
+
+def test_a_wide_mantissa_trains_as_fp32_does(make_job):
+    # 24 bits in blocks hardly round, so that order, weights and augmentation must be the same.
+    wide = {"base": "hbfp8_16", "mantissa_bits": 24, "storage_bits": 32}
+    fp32 = loop.train(make_job("fp32", augment=True))
+    almost = loop.train(make_job("wide", definition=wide, augment=True))
+    assert almost["train_loss"].to_numpy() == pytest.approx(fp32["train_loss"].to_numpy(), rel=1e-3)
+
+
+def test_narrow_mantissas_harm(make_job):
+    fp32 = loop.train(make_job("fp32"))
+    narrow = loop.train(make_job("narrow", definition={"base": "hbfp8_16", "mantissa_bits": 2}))
+    assert narrow["train_loss"].iloc[-1] > 1.2 * fp32["train_loss"].iloc[-1]
+
+
+def test_a_diverging_run_is_recorded_as_such(make_job):
+    rows = check_table(loop.train(make_job(learning_rate=1e30)), "accuracy")
+    assert rows["status"].tolist() == ["diverged"] * 3
+    assert rows["value"].isna().all()
+    assert rows["train_loss"].isna().all()
+    assert rows["epoch"].tolist() == [1, 2, 3]
+
+
+def test_what_was_finished_is_not_trained_again(make_job, tmp_path, monkeypatch):
+    job = make_job(seeds=(0, 1, 2), epochs=1)
+    before, after = (partials_of(job, tmp_path / "out" / "tiny.parquet") for _ in range(2))
+    expected = loop.train(job)
+    trained = []
+    epochs = loop._epochs
+
+    def interrupted(task, seed, problem, encoding):
+        if seed == 2 and len(trained) == 2:
+            raise KeyboardInterrupt
+        trained.append(seed)
+        return epochs(task, seed, problem, encoding)
+
+    monkeypatch.setattr(loop, "_epochs", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(job, partials=before)
+    trained.append("killed")
+    rows = loop.train(job, partials=after)
+    assert trained == [0, 1, "killed", 2]
+    assert parquet_bytes(rows) == parquet_bytes(expected)
+
+
+def test_another_job_does_not_find_what_was_finished(make_job, tmp_path):
+    output = tmp_path / "tiny.parquet"
+    job, other = make_job(epochs=1), make_job(epochs=1, learning_rate=0.01)
+    first, second = partials_of(job, output), partials_of(job, output)
+    loop.train(job, partials=first)
+    assert second.read(0) is not None
+    assert partials_of(other, output).read(0) is None
+    first.remove()
+    assert second.read(0) is None
+
+
+def test_each_epoch_is_logged_in_a_line(make_job, caplog):
+    with caplog.at_level(logging.INFO, logger="equinox.training.progress"):
+        loop.train(make_job(seeds=(0, 1), epochs=2))
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 4
+    assert lines[2].startswith("train tiny fp32 seed 1: epoch 1/2, loss ")
+    assert "s/epoch" in lines[2]
+    assert lines[3].endswith(", 0 s left")
+
+
+def test_an_unknown_model_or_encoding_is_an_error(make_job):
+    with pytest.raises(ValueError, match="no model 'vgg'"):
+        loop.train(make_job(model="vgg"))
+    with pytest.raises(ValueError, match="no encoding 'fp99'"):
+        loop.train(make_job("fp99"))
+
+
+def test_fewer_images_than_a_batch_are_an_error(make_job):
+    with pytest.raises(ValueError, match="train_size is 8, less than one batch of 16"):
+        loop.train(make_job(train_size=8))
