@@ -4,10 +4,9 @@ from equinox.design_space.choose import accelerator_of, break_down, choose_desig
 from equinox.design_space.density import measure_density
 from equinox.design_space.pareto import find_fronts, pareto_front
 from equinox.design_space.sensitivity import study_sensitivity
-from equinox.design_space.sweep import Grid, evaluate, sweep
+from equinox.design_space.sweep import evaluate, sweep
 
 __all__ = [
-    "Grid",
     "accelerator_of",
     "break_down",
     "choose_designs",

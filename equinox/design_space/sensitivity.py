@@ -10,7 +10,7 @@ import pandas as pd
 from equinox.accelerator import Technology, Workload, area_mm2, power_w
 from equinox.config.design_space import Budget, DesignSpace
 from equinox.design_space.choose import accelerator_of, choose_designs, limit_name
-from equinox.design_space.sweep import Grid, sweep
+from equinox.design_space.sweep import sweep
 
 #: The encoding that the product's own is compared with at equal service time.
 FLOATING_POINT: Final = "bf16"
@@ -43,8 +43,8 @@ def study_sensitivity(
 ) -> pd.DataFrame:
     """Return the claimed ratios under many settings of the constants: the table sensitivity.
 
-    Each setting repeats the search on the coarse grid (`Grid.coarse`) for the product's own
-    encoding, the first of `config`, and for bf16 if it is among them:
+    Each setting repeats the whole search for the product's own encoding, the first of `config`, and
+    for bf16 if it is among them:
     - baseline: nothing changed;
     - one_at_a_time: each constant of `technology`, and each value of the budget, low and high;
     - choice: each bank of SRAM, accumulator, and single width;
@@ -76,7 +76,7 @@ def study_sensitivity(
 
 
 def measure_ratios(
-    config: DesignSpace, technology: Technology, workload: Workload, grid: Grid | None = None
+    config: DesignSpace, technology: Technology, workload: Workload
 ) -> dict[str, float]:
     """Return the claimed ratios; NaN where a design that one needs does not exist.
 
@@ -88,8 +88,7 @@ def measure_ratios(
     - energy_like_fixed8: energy per operation, limited over fixed_point_inference;
     - hbfp8_over_bf16: throughput of limited over that of bf16 under the same limit.
     """
-    grid = grid or Grid.coarse(config)
-    points = [sweep(config, technology, workload, name, grid=grid) for name in config.encodings]
+    points = [sweep(config, technology, workload, name) for name in config.encodings]
     designs = choose_designs(pd.concat(points), config, technology, workload)
     named: dict[tuple[str, str], Any] = {
         (row["design"], row["encoding"]): row for _, row in designs.iterrows()

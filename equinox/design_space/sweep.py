@@ -1,11 +1,10 @@
 """All feasible design points: for every shape and voltage, as many arrays as the budget holds."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 from itertools import product
-from typing import Any, Final, final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -32,54 +31,20 @@ _MEBI: Final = 2**20  # bytes in a MiB
 _MICRO: Final = 1e6  # us in a second
 
 
-@final
-@dataclass(frozen=True, kw_only=True)
-class Grid:
-    """The shapes and voltages that are searched."""
-
-    rows: Sequence[int]
-    widths: Sequence[int]
-    voltages_v: Sequence[float]
-
-    @classmethod
-    def full(cls, config: DesignSpace) -> "Grid":
-        """Return every number of rows, every width and every voltage of `config`."""
-        voltages = np.linspace(config.min_voltage_v, config.max_voltage_v, config.voltage_steps)
-        return cls(
-            rows=tuple(range(1, config.max_rows + 1)),
-            widths=config.widths,
-            voltages_v=tuple(np.round(voltages, 6).tolist()),
-        )
-
-    @classmethod
-    def coarse(cls, config: DesignSpace) -> "Grid":
-        """Return about an eighth of the full grid, for studies that search it often.
-
-        All rows up to 32, then steps of 3 %; every second voltage, with both ends; all widths.
-        """
-        full = cls.full(config)
-        spaced = np.geomspace(32, 4096, 166).round().astype(int)
-        rows = sorted({*range(1, 33), *spaced.tolist()} & set(full.rows))
-        voltages = {*full.voltages_v[::2], full.voltages_v[-1]}
-        return cls(rows=rows, widths=full.widths, voltages_v=sorted(voltages))
-
-
 def sweep(
     config: DesignSpace,
     technology: Technology,
     workload: Workload,
     encoding: str,
-    *,
-    grid: Grid | None = None,
 ) -> pd.DataFrame:
     """Return all feasible design points of `encoding`: rows of the table design_space.
 
-    For each shape and voltage of `grid` (by default the full one), the point has the largest number
-    of arrays within area, power at full utilization, and bandwidth of SRAM, and with an output
-    feature of the widest layer for each column; `bound_by` is what one more array would break. No
-    point at all if the weights and, twice, the activations of a batch do not fit in SRAM.
+    For each shape and voltage of `config`, the point has the largest number of arrays within area,
+    power at full utilization and bandwidth of SRAM, and with an output feature of the widest layer
+    for each column; `bound_by` is what one more array would break. There is no point at all if the
+    weights and, twice, the activations of a batch do not fit in SRAM.
     """
-    machines = _one_array_each(config, technology, encoding, grid or Grid.full(config))
+    machines = _one_array_each(config, technology, encoding)
     fits = _fits(machines, workload)
     if not fits.any():
         LOGGER.warning(
@@ -147,12 +112,11 @@ def sram_byte_of(config: DesignSpace) -> float:
     return config.budget.sram_mib * _MEBI
 
 
-def _one_array_each(
-    config: DesignSpace, technology: Technology, encoding: str, grid: Grid
-) -> Machines:
-    shapes = np.array(list(product(grid.rows, grid.widths)), dtype=np.int64)
+def _one_array_each(config: DesignSpace, technology: Technology, encoding: str) -> Machines:
+    shapes = np.array(list(product(range(1, config.max_rows + 1), config.widths)), dtype=np.int64)
     rows, width = shapes[:, :1], shapes[:, 1:]
-    voltage_v = np.array(grid.voltages_v)
+    voltages = np.linspace(config.min_voltage_v, config.max_voltage_v, config.voltage_steps)
+    voltage_v = np.round(voltages, 6)  # 0.73 and not the sum of steps
     sram_byte = sram_byte_of(config)
     return Machines(
         encoding=encoding,
@@ -211,15 +175,14 @@ def _power_limit(config: DesignSpace, technology: Technology, machines: Machines
         return sum(power_w(replace(machines, arrays=arrays), technology).values())
 
     first_w, count = total_power_w(1), most.astype(float)
-    within = total_power_w(count) <= limit_w
-    for _ in range(2):
-        value_w = total_power_w(count)
+    value_w = total_power_w(count)
+    within = value_w <= limit_w
+    for _ in range(3):
         chord = 1 + (limit_w - first_w) * (count - 1) / np.where(count > 1, value_w - first_w, 1)
-        count = np.where(value_w > limit_w, np.clip(chord, 1, count), count)
-    count = np.floor(count)
+        count = np.where(within, count, np.clip(chord, 1, count))
+        value_w = total_power_w(count)
+    count = np.floor(count + 1e-9)  # a root that is whole, but for rounding
     while (above := (total_power_w(count) > limit_w) & (count > 1)).any():
         count = count - above
-    while (below := ~within & (total_power_w(count + 1) <= limit_w)).any():
-        count = count + below
     count = np.where(first_w > limit_w, 0, count)
     return np.where(within, most + 1, count).astype(np.int64)

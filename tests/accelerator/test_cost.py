@@ -50,6 +50,32 @@ def test_memory_power_by_hand(technology):
     assert power_w(own, technology)["sram"] == pytest.approx(expected, rel=1e-3)
 
 
+def test_wire_power_by_hand(technology):
+    # All but the HBM interface is two squares. Weights of 86 columns cross half a side, activations
+    # of 86 rows a whole one, in each array.
+    own = accelerator(technology)
+    areas = area_mm2(own, technology)
+    side_mm = ((sum(areas.values()) - 40) / 2) ** 0.5
+    byte = 2 * (86 / 2 + 86) * 16 * (8 + 10 / 576) / 8
+    energy = 0.084e-12 * 8 * (0.73 / 0.9) ** 2
+    expected = byte * side_mm * energy * own.frequency_hz
+    assert power_w(own, technology)["wires"] == pytest.approx(expected)
+
+
+def test_controller_simd_and_leakage_by_hand(technology):
+    own = accelerator(technology, voltage_v=0.9)  # 1 GHz
+    areas, powers = area_mm2(own, technology), power_w(own, technology)
+    # 64 KiB of instructions at 2.05 mm2/MiB, core, dispatcher; 32 bytes, 10 and 60 pJ a cycle.
+    assert areas["controller"] == pytest.approx(1.384 * 1.48 / 16 + 0.05 + 0.3, rel=1e-3)
+    assert powers["controller"] == pytest.approx((32 * 0.6182 + 70) * 1e-3, rel=1e-3)
+    # 1024 lanes of an FP32 multiplier and accumulator; 10 operations of 4 pJ for 4096 MACs.
+    assert areas["simd"] == pytest.approx(1024 * (1009.058 + 864.837) * 1.6e-6, rel=1e-3)
+    assert powers["simd"] == pytest.approx(2 * 86**2 * 16 / 4096 * 40e-12 * 1e9)
+    # 0.03 W/mm2 of logic; 29.77 mW/MiB of memory.
+    logic = sum(areas.values()) - areas["sram"] - areas["hbm_interface"]
+    assert powers["leakage"] == pytest.approx(logic * 0.03 + 75 * 0.02977, rel=1e-3)
+
+
 def test_logic_energy_goes_with_the_square_of_the_voltage(technology):
     low, high = (accelerator(technology, voltage_v=v) for v in (0.6, 0.9))
     ratio = power_w(high, technology)["multipliers"] / power_w(low, technology)["multipliers"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from equinox.accelerator import area_mm2, power_w, service_cycles, training_op_per_s
-from equinox.design_space import Grid, accelerator_of, sweep
+from equinox.design_space import accelerator_of, sweep
 from equinox.encodings.formats import get_encoding
 from equinox.tables import check_table
 
@@ -83,10 +83,3 @@ def test_a_larger_budget_never_has_fewer_arrays(points, config, technology, work
     shape = ["rows", "width", "voltage_v"]
     both = points.merge(sweep(larger, technology, workload, "hbfp8_16"), on=shape, how="left")
     assert (both["arrays_y"] >= both["arrays_x"]).all()
-
-
-def test_the_coarse_grid_is_part_of_the_full_one(config):
-    full, coarse = Grid.full(config), Grid.coarse(config)
-    assert set(coarse.rows) < set(full.rows)
-    assert set(range(1, 33)) < set(coarse.rows)
-    assert coarse.voltages_v == [0.6, 0.7, 0.8, 0.9, 1.0]
