@@ -1,6 +1,7 @@
 """Tables that fit their declarations: names from here, everything else drawn at random."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -64,6 +65,7 @@ _KEYS: Mapping[str, Mapping[str, Sequence[object]]] = {
 _WORDS = {"status": "ok", "metric": "error", "storage_rounding": "nearest", "blocks": "sample"}
 
 
+@cache
 def random_table(name: str, seed: int = 0) -> pd.DataFrame:
     """Return a full table `name` that `check_table` accepts."""
     generator = np.random.default_rng(seed)
