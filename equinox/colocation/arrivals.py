@@ -17,9 +17,7 @@ Times = NDArray[np.float64]
 class Arrivals(Protocol):
     """What `simulate` and the sweep need of an arrival process."""
 
-    def times_s(
-        self, count: int, *, request_per_s: float, generator: np.random.Generator
-    ) -> Times:
+    def times_s(self, count: int, *, request_per_s: float, generator: np.random.Generator) -> Times:
         """Return `count` arrival times in rising order at the mean rate `request_per_s`."""
         ...
 
@@ -29,9 +27,7 @@ class Arrivals(Protocol):
 class Poisson:
     """Independent requests: exponential gaps."""
 
-    def times_s(
-        self, count: int, *, request_per_s: float, generator: np.random.Generator
-    ) -> Times:
+    def times_s(self, count: int, *, request_per_s: float, generator: np.random.Generator) -> Times:
         """Return `count` arrival times drawn from `generator`."""
         return generator.exponential(1 / request_per_s, count).cumsum()
 
@@ -55,9 +51,7 @@ class Trace:
                 "rows at different times"
             )
 
-    def times_s(
-        self, count: int, *, request_per_s: float, generator: np.random.Generator
-    ) -> Times:
+    def times_s(self, count: int, *, request_per_s: float, generator: np.random.Generator) -> Times:
         """Return `count` times of the trace at mean rate `request_per_s`.
 
         The trace starts at a request drawn from `generator` and repeats from its start when it

@@ -126,20 +126,29 @@ def _find(designs: pd.DataFrame, design: str, encoding: str) -> Any:
 def _simulate_all(
     config: Colocation, site: Site, op_per_request: int
 ) -> Iterator[Mapping[str, Any]]:
+    done: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for batching in config.batchings:
         for scheduling in config.schedulings:
             LOGGER.info("%s, %s: %d loads", batching, scheduling, len(config.loads))
-            alone = train_alone(site.training) if scheduling == "training_only" else None
-            for load in config.loads:
-                for seed in config.seeds:
-                    outcome = alone or _run(config, site, batching, scheduling, load, seed)
-                    yield {
-                        "batching": batching,
-                        "scheduling": scheduling,
-                        "load": load,
-                        "seed": seed,
-                        **_measure(site, outcome, load, config.warm_up, op_per_request),
-                    }
+            # batches of one are the same under any batching
+            key = (scheduling,) if site.machine.rows == 1 else (scheduling, batching)
+            if key not in done:
+                done[key] = list(
+                    _simulate_loads(config, site, batching, scheduling, op_per_request)
+                )
+            for row in done[key]:
+                yield {**row, "batching": batching, "scheduling": scheduling}
+
+
+def _simulate_loads(
+    config: Colocation, site: Site, batching: str, scheduling: str, op_per_request: int
+) -> Iterator[dict[str, Any]]:
+    alone = train_alone(site.training) if scheduling == "training_only" else None
+    for load in config.loads:
+        for seed in config.seeds:
+            outcome = alone or _run(config, site, batching, scheduling, load, seed)
+            measured = _measure(site, outcome, load, config.warm_up, op_per_request)
+            yield {"load": load, "seed": seed, **measured}
 
 
 def _run(
@@ -147,13 +156,9 @@ def _run(
 ) -> Outcome:
     machine = site.machine
     count = ceil(max(config.requests, config.batches * machine.rows) / (1 - config.warm_up))
-    process: Arrivals = (
-        Poisson() if config.arrivals == "poisson" else read_trace(config.arrivals)
-    )
+    process: Arrivals = Poisson() if config.arrivals == "poisson" else read_trace(config.arrivals)
     rate = load * machine.rows * machine.frequency_hz / site.period_cycles
-    times_s = process.times_s(
-        count, request_per_s=rate, generator=np.random.default_rng(seed)
-    )
+    times_s = process.times_s(count, request_per_s=rate, generator=np.random.default_rng(seed))
     arrival = np.ceil(times_s * machine.frequency_hz).astype(np.int64)
     return simulate(
         site.inference,

@@ -110,9 +110,7 @@ class Machine:
             infer_ready = False  # issued to its end, not complete
         return State(
             inference_ready=infer_ready,
-            training_ready=self.trains
-            and self.train.ready
-            and self.simd_free_for(self.train, now),
+            training_ready=self.trains and self.train.ready and self.simd_free_for(self.train, now),
             guarded=len(self.waiting) > self.guard,
             inference_last=self.last is self.infer,
             mid_batch=bool(self.batch),

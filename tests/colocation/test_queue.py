@@ -1,0 +1,142 @@
+"""The queue level against exact results of queueing theory, and against a plain loop."""
+
+from math import inf
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from equinox.colocation import simulate_queue
+
+# Waiting in M/D/1, in service times: mean by Pollaczek and Khinchine, 99th percentile by Erlang
+# (1909) and Franx (2001), evaluated with high precision.
+M_D_1 = {0.1: (0.055556, 0.953102), 0.3: (0.214286, 1.890873), 0.5: (0.5, 3.336256)}
+M_D_1 |= {0.7: (1.166667, 6.485499), 0.8: (2.0, 10.355887)}
+
+# Bulk service of up to 16 (greedy) or exactly 16 (full), from the embedded Markov chain (Bailey
+# 1954, Downton 1955): mean and 99th percentile of waiting, share of time idle.
+BULK = {
+    ("greedy", 0.1): (0.44398, 0.98874, 0.11205),
+    ("greedy", 0.5): (0.50079, 0.99081, 4.18e-5),
+    ("greedy", 0.9): (0.69247, 1.89115, 1.99e-8),
+    ("full", 0.1): (4.68750, 13.15203, 0.90),
+    ("full", 0.5): (0.93831, 2.63041, 0.50),
+    ("full", 0.9): (0.71330, 1.87540, 0.10),
+}
+
+
+def arrivals(rate, count=1_000_000, seed=0):
+    return np.random.default_rng(seed).exponential(1 / rate, count).cumsum()
+
+
+@pytest.mark.parametrize("load", M_D_1)
+def test_single_requests_wait_as_in_m_d_1(load):
+    outcome = simulate_queue(arrivals(load, 2_000_000), batch_s=1.0)
+    mean, p99 = M_D_1[load]
+    assert outcome.wait_s.mean() == pytest.approx(mean, rel=0.02)
+    assert np.quantile(outcome.wait_s, 0.99) == pytest.approx(p99, rel=0.03)
+    assert outcome.idle_s / outcome.end_s == pytest.approx(1 - load, abs=0.003)
+
+
+@pytest.mark.parametrize(("batching", "load"), BULK)
+def test_batches_wait_as_in_bulk_service(batching, load):
+    outcome = simulate_queue(arrivals(16 * load), batch_s=1.0, max_batch=16, batching=batching)
+    mean, p99, idle = BULK[batching, load]
+    assert outcome.wait_s.mean() == pytest.approx(mean, rel=0.03)
+    assert np.quantile(outcome.wait_s, 0.99) == pytest.approx(p99, rel=0.04)
+    assert outcome.idle_s / outcome.end_s == pytest.approx(idle, abs=0.003)
+
+
+@pytest.mark.parametrize("chunk", [0.1, 1.0, 5.0])
+def test_chunks_of_training_add_half_a_chunk_to_m_d_1(chunk):
+    # W = W(M/D/1) + Uniform(0, V): Levy and Yechiali 1975, Fuhrmann and Cooper 1985.
+    outcome = simulate_queue(arrivals(0.5), batch_s=1.0, training_chunk_s=chunk)
+    assert outcome.wait_s.mean() == pytest.approx(0.5 + chunk / 2, rel=0.02)
+    assert outcome.training_s / outcome.end_s == pytest.approx(0.5, abs=0.003)
+    assert outcome.idle_s == pytest.approx(0, abs=1e-6 * outcome.end_s)
+
+
+def test_chunks_of_training_lengthen_the_tail_as_published():
+    # M/D/1 with vacations, load 0.5, V = 1: 99th percentile 3.887589 (3.336256 without).
+    outcome = simulate_queue(arrivals(0.5, 3_000_000), batch_s=1.0, training_chunk_s=1.0)
+    assert np.quantile(outcome.wait_s, 0.99) == pytest.approx(3.887589, rel=0.02)
+
+
+def test_training_that_yields_at_once_costs_inference_nothing():
+    times = arrivals(8.0, 50_000)
+    options = {"batch_s": 1.0, "max_batch": 16, "batching": "adaptive", "timeout_s": 0.7}
+    alone = simulate_queue(times, **options)
+    beside = simulate_queue(times, **options, training_chunk_s=0.0)
+    assert np.array_equal(alone.completion_s, beside.completion_s)
+    assert beside.training_s == pytest.approx(alone.idle_s)
+
+
+@pytest.mark.parametrize(("timeout", "same_as"), [(0.0, "greedy"), (inf, "full")])
+def test_the_ends_of_the_timeout_are_greedy_and_full(timeout, same_as):
+    times = arrivals(4.0, 50_000)
+    options = {"batch_s": 1.0, "max_batch": 16}
+    adaptive = simulate_queue(times, **options, batching="adaptive", timeout_s=timeout)
+    other = simulate_queue(times, **options, batching=same_as)
+    assert np.array_equal(adaptive.start_s, other.start_s)
+    assert np.array_equal(adaptive.completion_s, other.completion_s)
+
+
+def serve_plainly(arrival, duration, timeout, chunk):
+    """One decision at a time; times are multiples of 1/8, so that all sums are exact."""
+    now, first, starts = 0.0, 0, []
+    while first < len(arrival):
+        waiting = [time for time in arrival[first:] if time <= now]
+        rest = timeout == inf and first + len(waiting) == len(arrival)
+        due = waiting and (now >= waiting[0] + timeout or rest)
+        if len(waiting) >= len(duration) or due:
+            size = min(len(waiting), len(duration))
+            starts += [now] * size
+            first += size
+            now += duration[size - 1]
+        else:
+            now += chunk or 0.125
+    return starts
+
+
+eighths = st.integers(0, 40).map(lambda count: count / 8)
+
+
+@given(
+    gaps=st.lists(eighths, min_size=1, max_size=12),
+    duration=st.lists(eighths, min_size=1, max_size=4),
+    timeout=eighths | st.just(inf),
+    chunk=st.none() | st.integers(1, 20).map(lambda count: count / 8),
+)
+def test_starts_when_a_plain_loop_starts(gaps, duration, timeout, chunk):
+    arrival = np.cumsum(gaps)
+    outcome = simulate_queue(
+        arrival,
+        batch_s=duration,
+        max_batch=len(duration),
+        batching="adaptive",
+        timeout_s=timeout,
+        training_chunk_s=chunk,
+    )
+    assert outcome.start_s.tolist() == serve_plainly(arrival, duration, timeout, chunk)
+    assert outcome.busy_s + outcome.training_s + outcome.idle_s == outcome.end_s
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"arrival_s": [1.0, 0.5]}, "row 2 of arrival_s is 0.5, before row 1"),
+        ({"arrival_s": [0.0, np.nan]}, "row 2 of arrival_s is nan"),
+        ({"batch_s": [1.0, 2.0]}, "give one number, or 1 of them"),
+        ({"batching": "ful"}, "batching is 'ful'; policies are greedy, full, adaptive"),
+        ({"max_batch": 0}, "max_batch is 0"),
+        ({"training_chunk_s": -1.0}, "training_chunk_s is -1.0"),
+    ],
+)
+def test_errors_name_the_value_and_the_rule(change, message):
+    with pytest.raises(ValueError, match=message):
+        simulate_queue(**({"arrival_s": [0.0], "batch_s": 1.0} | change))
+
+
+def test_no_request_at_all_is_an_empty_outcome():
+    assert simulate_queue([], batch_s=1.0).end_s == 0
