@@ -76,7 +76,8 @@ LOOKS: Mapping[str, Look] = {
         ("sotu", "State of the Union", BLACK, "o"),
         ("cifar100", "CIFAR-100", BLACK, "o"),
         # density models
-        ("authors_pe", "authors' composition", BLACK, "o"),
+        ("authors_pe", "authors' processing element", BLACK, "o"),
+        ("authors_chip", "authors' chip", BLACK, "o"),
         ("equinox", "this model", BLACK, "o"),
         # parts of an accelerator
         ("multipliers", "multipliers", BLUE, "o"),

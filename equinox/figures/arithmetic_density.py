@@ -38,7 +38,7 @@ def plot(published: Mapping[str, float], density: pd.DataFrame) -> Figure:
         _draw_model(axes, area_um2.rdiv(area_um2["fp32"], axis=0))
         _mark_published(axes, area_um2, published)
         axes.set_title(look(model).label)
-    panels[0].set_ylabel("MACs per area, relative to fp32 (×)")
+    panels[0].set_ylabel("MACs per area over fp32 (×)")
     top_legend(figure, columns=5)
     return figure
 

@@ -33,6 +33,7 @@ PUBLISHED = (
     "equinox.throughput_500us",
     "equinox.encoding_power",
     "equinox.encoding_area",
+    "equinox.controller",
 )
 
 _TORNADO = "throughput_500us"
@@ -42,8 +43,12 @@ _LABELS: Mapping[str, tuple[str, float]] = {  # quantity: axis label, factor fro
     "near_optimal": ("Throughput, 500 µs over unconstrained (×)", 1.0),
     "encoding_power": ("Power of the uniform encoding (+%)", 100.0),
     "encoding_area": ("Area of the uniform encoding (+%)", 100.0),
+    "controller_area": ("Controller (% of area)", 100.0),
+    "controller_power": ("Controller (% of power)", 100.0),
+    "energy_like_fixed8": ("Energy per operation, hbfp8 over int8 (×)", 1.0),
     "hbfp8_over_bf16": ("Throughput, hbfp8 over bf16 (×)", 1.0),
 }
+_CLAIM_OF = {"controller_area": "controller", "controller_power": "controller"}
 
 
 def plot(published: Mapping[str, float], sensitivity: pd.DataFrame) -> Figure:
@@ -62,7 +67,7 @@ def plot(published: Mapping[str, float], sensitivity: pd.DataFrame) -> Figure:
     for row, name in enumerate(quantities):
         axes = figure.add_subplot(grid[row, 1] if bars else grid[row, :])
         values = draws.loc[draws["quantity"] == name, "value"].to_numpy()
-        mark = published.get(f"equinox.{name}")
+        mark = published.get(f"equinox.{_CLAIM_OF.get(name, name)}")
         _draw_strip(axes, name, values, mark)
     top_legend(figure, columns=4, handles=_legend())
     return figure

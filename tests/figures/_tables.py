@@ -22,7 +22,7 @@ _KEYS: Mapping[str, Mapping[str, Sequence[object]]] = {
         "epoch": (1, 2, 3),
     },
     "density": {
-        "model": ("authors_pe", "equinox"),
+        "model": ("authors_pe", "authors_chip", "equinox"),
         "encoding": _ENCODINGS[:6],
         "block": (4, 16, 64, 576),
     },
@@ -42,7 +42,10 @@ _KEYS: Mapping[str, Mapping[str, Sequence[object]]] = {
         "study": ("one_at_a_time", "monte_carlo"),
         "constant": tuple(f"a_constant_with_quite_a_long_name_{i}" for i in range(20)),
         "setting": ("low", "high"),
-        "quantity": ("throughput_500us", "near_optimal", "encoding_power", "encoding_area"),
+        "quantity": (
+            *("throughput_500us", "near_optimal", "encoding_power", "encoding_area"),
+            *("controller_area", "controller_power", "energy_like_fixed8", "hbfp8_over_bf16"),
+        ),
     },
     "colocation": {
         "design": _DESIGNS,
