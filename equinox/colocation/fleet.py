@@ -86,19 +86,18 @@ def _points(config: Colocation, colocation: pd.DataFrame, design: str, schedulin
     trains = bool((mine["training_relative"] > 0).any())
     alone = rows[rows["scheduling"] == "training_only"] if trains else rows[:0]
     first = mean.iloc[0]
-    without = {"training_relative": 0.0, "training_share": 0.0}  # an idle machine
-    if trains:
-        without = {"training_relative": first["training_relative"]}
-        without |= {"training_share": first["used_share"]}
+    relative, share = 0.0, 0.0  # of an accelerator without requests: idle, or training
     if len(alone):
-        without = alone[["training_relative", "training_share"]].mean().to_dict()
+        relative, share = alone["training_relative"].mean(), alone["training_share"].mean()
+    elif trains:
+        relative, share = first["training_relative"], first["used_share"]
     return Points(
         load=mean.index.to_numpy(np.float64),
         p99_latency_us=mean["p99_latency_us"].to_numpy(),
         training_relative=mean["training_relative"].to_numpy(),
         used_share=mean["used_share"].to_numpy(),
-        unloaded_relative=float(without["training_relative"]),
-        unloaded_share=float(without["training_share"]),
+        unloaded_relative=float(relative),
+        unloaded_share=float(share),
     )
 
 

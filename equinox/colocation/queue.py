@@ -133,7 +133,7 @@ def _eligible(arrival: Times, first: int, max_batch: int, timeout: float) -> flo
     """Return when a batch that starts with request `first` may start on a free server."""
     last = first + max_batch - 1
     if last < len(arrival):
-        return min(arrival[last], arrival[first] + timeout)
+        return float(min(arrival[last], arrival[first] + timeout))
     if timeout == inf:
         return float(arrival[-1])
     return float(arrival[first] + timeout)

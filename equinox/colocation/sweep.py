@@ -60,7 +60,7 @@ def simulate_design(
             `config.encoding`.
     """
     site = prepare_site(config, designs, design, technology, workload, training_workload)
-    rows = pd.DataFrame(_simulate_all(config, site, workload.op_per_request))
+    rows = pd.DataFrame(list(_simulate_all(config, site, workload.op_per_request)))
     names = {"design": design, "encoding": config.encoding, "workload": workload.name}
     names |= {"training_task": training_workload.name, "arrivals": config.arrivals}
     return rows.assign(**names)

@@ -1,0 +1,97 @@
+"""A small co-location that all tests of the sweep and the fleet share."""
+
+from dataclasses import asdict
+
+import pandas as pd
+import pytest
+
+from equinox.accelerator import load_technology, load_workload
+from equinox.colocation import simulate_design
+from equinox.config.colocation import Colocation, Fleet
+
+FLEET = Fleet(
+    accelerators=100,
+    intervals=24,
+    mean_load=0.3,
+    peak_to_trough=4,
+    balancers=("even", "pack"),
+    schedulings=("inference_only", "priority"),
+    pack_load=0.8,
+    idle_power_share=0.4,
+)
+CONFIG = Colocation(
+    encoding="hbfp8_16",
+    designs=("500us",),
+    workload="lstm_2048_25",
+    training_workload="lstm_2048_25",
+    training_batch=128,
+    batchings=("adaptive", "full"),
+    schedulings=("inference_only", "priority", "fair", "training_only"),
+    loads=(0.2, 0.8),
+    seeds=(0, 1),
+    requests=1000,
+    batches=40,
+    warm_up=0.1,
+    adaptive_timeout=1.0,
+    guard_batches=2,
+    latency_target_us=500,
+    fleet=FLEET,
+)
+
+
+def design(name, rows, arrays):
+    technology = load_technology("28nm")
+    accelerator = technology.accelerator(
+        encoding="hbfp8_16",
+        arrays=arrays,
+        rows=rows,
+        width=16,
+        voltage_v=0.73,
+        sram_byte=75 * 2**20,
+        dram_byte_per_s=1e12,
+    )
+    unused = ("area_mm2", "service_time_us", "throughput_op_per_s", "training_op_per_s")
+    return {
+        "design": name,
+        **asdict(accelerator),
+        **dict.fromkeys(unused, 1.0),
+        "power_w": 75.0,
+        "peak_op_per_s": accelerator.peak_op_per_s,
+    }
+
+
+@pytest.fixture(scope="session")
+def designs():
+    return pd.DataFrame([design("500us", 86, 2), design("dedicated_training", 43, 8)])
+
+
+@pytest.fixture(scope="session")
+def workload():
+    return load_workload("lstm_2048_25")
+
+
+@pytest.fixture(scope="session")
+def simulate_one(designs, workload):
+    """Simulate the design under a config."""
+
+    def simulated(config):
+        return simulate_design(
+            config,
+            designs,
+            "500us",
+            technology=load_technology("28nm"),
+            workload=workload,
+            training_workload=workload,
+        )
+
+    return simulated
+
+
+@pytest.fixture(scope="session")
+def config():
+    return CONFIG
+
+
+@pytest.fixture(scope="session")
+def colocation(simulate_one):
+    return simulate_one(CONFIG)

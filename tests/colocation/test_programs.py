@@ -1,0 +1,75 @@
+"""Programs of inference and training."""
+
+import numpy as np
+import pytest
+
+from equinox.accelerator import Accelerator, load_workload, service_cycles
+from equinox.colocation import Program, inference_program, simulate, training_program
+
+LSTM = load_workload("lstm_2048_25")
+
+
+def machine(rows=64, **changes):
+    numbers = {
+        "encoding": "hbfp8_16",
+        "arrays": 2,
+        "rows": rows,
+        "columns": rows,
+        "width": 16,
+        "frequency_hz": 1e9,
+        "voltage_v": 0.9,
+        "sram_byte": 75 * 2**20,
+        "dram_byte_per_s": 1e12,
+        "pipeline_cycles": 6,
+        "simd_latency_cycles": 9,
+        "simd_op_per_cycle": 4000.0,
+    }
+    return Accelerator(**(numbers | changes))
+
+
+@pytest.mark.parametrize(
+    ("workload", "rows"),
+    [("lstm_2048_25", 1), ("lstm_2048_25", 64), ("resnet50", 16), ("resnet50", 64)],
+)
+def test_a_batch_alone_takes_the_service_time_of_the_design_space(workload, rows):
+    design, service = machine(rows, sram_byte=2**32), load_workload(workload)
+    program = inference_program(design, service)
+    options = {"rows": rows, "scheduling": "inference_only", "batching": "full"}
+    outcome = simulate(program, program, np.zeros(rows), window=(0, 1), **options)
+    assert outcome.completion_cycle[-1] == service_cycles(design, service, batch=rows)
+
+
+def test_weights_that_do_not_fit_are_streamed():
+    assert inference_program(machine(), LSTM).load_cycles.sum() == 0
+    program = inference_program(machine(sram_byte=2**20), LSTM)
+    # each of 25 steps streams all weights: 1 TB/s at 1 GHz is 1000 bytes a cycle
+    byte = 25 * LSTM.weight_byte("hbfp8_16")
+    assert program.load_cycles.sum() == pytest.approx(byte / 1000, rel=0.001)
+
+
+def test_training_moves_all_bytes_and_does_all_operations():
+    products = LSTM.training(128, encoding="hbfp8_16")
+    program = training_program(machine(), products)
+    byte = sum(product.repeat * product.dram_byte for product in products)
+    assert program.load_cycles.sum() == pytest.approx(byte / 1000, rel=0.01)
+    assert program.op == sum(product.op for product in products)
+    # forward, backward-data and backward-weights are each an inference of 128 samples
+    assert program.op == 3 * 128 * LSTM.op_per_request
+
+
+def test_recurrent_steps_wait_and_their_folds_do_not():
+    program = training_program(machine(), LSTM.training(128, encoding="hbfp8_16"))
+    # forward: 128 samples on 64 rows by 8192 outputs on 2 x 64 columns are 2 x 64 folds a step
+    assert np.flatnonzero(program.depends[: 3 * 128]).tolist() == [0, 128, 256]
+
+
+def test_an_instruction_out_of_range_is_an_error_that_names_it():
+    columns = {"simd_cycles": np.zeros(2, int), "load_cycles": np.zeros(2, int)}
+    with pytest.raises(ValueError, match="mmu_cycles of instruction 1 is 0; it must be 1"):
+        Program(
+            mmu_cycles=np.array([3, 0]),
+            depends=np.zeros(2, bool),
+            drain_cycles=0,
+            op=1,
+            **columns,
+        )
