@@ -15,6 +15,7 @@ from equinox.units import parse
         ("1.5 um2/flipflop", "mm2/flipflop", 1.5e-6),
         ("64 KiB", "byte", 65536),
         ("1 GHz", "Hz", 1e9),
+        ("1 KiB", "bit", 8192),
         ("1.4", "1", 1.4),
         (1.4, "1", 1.4),
     ],

@@ -24,6 +24,18 @@ def test_an_int8_unit_by_hand(technology):
     assert per_mac("int8", 16, technology) == pytest.approx((cells * 1.6 / 16, energy / 16))
 
 
+def test_a_block_unit_by_hand(technology):
+    # As int8, but with an adder of 10-bit exponents, a converter of 20-bit sums (the table ends at
+    # 16 bits: 136.9305, 7.59375 a bit), a bf16 adder, and registers of two exponents and 118 bits.
+    converter = 136.9305 + 4 * (136.9305 - 121.743) / 2
+    cells = 16 * 122.715 + 15 * 44.469 + 21.384 + converter + 173.137 + (512 + 20 + 118) * 1.55
+    # pJ: 300 + 10 bits of adders; the converter as a bf16 adder of its area.
+    logic = 16 * 0.106 + 310 * 0.00166 + 0.146 * (1 + converter / 173.137)
+    energy = (logic + 650 * 0.0045) * 1.15
+    expected = (cells * 1.6 / 16, energy / 16)
+    assert per_mac("hbfp8_16", 16, technology) == pytest.approx(expected, rel=1e-5)
+
+
 def test_a_bf16_unit_has_an_fp32_accumulator_for_each_pair(technology):
     # um2: multiplier 135.837, FP32 adder 485.271; flip-flops: two operands of 16 bits, a product of
     # 8 + 8 digits, exponent and sign 9, and 247 of the accumulator. pJ: 0.36 + 0.477.

@@ -78,6 +78,21 @@ def test_weights_that_do_not_fit_give_no_points_and_say_why(config, technology, 
     assert "take 128.0 MiB of 75 MiB SRAM" in caplog.text
 
 
+def test_the_activations_of_a_batch_must_fit_beside_the_weights(config, technology, workload):
+    # 66 MiB less 64 MiB of bf16 weights: 2 MiB for requests of 2 x (4096 + 8192) x 2 bytes.
+    tight = replace(config, budget=replace(config.budget, sram_mib=66))
+    assert sweep(tight, technology, workload, "bf16")["rows"].max() == 2 * 2**20 // 49152 == 42
+
+
+def test_training_alone_keeps_its_weights_in_sram(config, technology, workload):
+    slow = replace(config, max_rows=50, budget=replace(config.budget, dram_gb_per_s=1))
+    products = workload.training(128, encoding="int8", resident=True)
+    byte = sum(product.repeat * product.dram_byte for product in products)
+    bound = sum(product.op for product in products) / byte * 1e9
+    found = sweep(slow, technology, workload, "int8")["training_op_per_s"]
+    assert found.max() == pytest.approx(bound)
+
+
 def test_a_larger_budget_never_has_fewer_arrays(points, config, technology, workload):
     larger = replace(config, budget=replace(config.budget, power_w=100, area_mm2=320))
     shape = ["rows", "width", "voltage_v"]
