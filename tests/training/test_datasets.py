@@ -84,7 +84,7 @@ def test_shipped_data_serve_where_the_user_has_none(data_dir):
 def test_words_get_numbers_by_frequency_and_rare_ones_share_zero(data_dir):
     text = load_text("songs", train_size=10, valid_size=10, vocabulary=4, data_dir=str(data_dir))
     # la li lu la <eos> li lu <unk> ho <eos>: <eos>, la, li and lu twice; the first three in
-    # alphabetical order get 1, 2, 3, the others 0, as does he, in place of <unk>, in the validation text.
+    # alphabetical order get 1, 2, 3, the others 0. Validation has he, also 0, in place of <unk>.
     assert text.train.tolist() == [2, 3, 0, 2, 1, 3, 0, 0, 0, 1]
     assert text.valid.tolist() == text.train.tolist()
 
