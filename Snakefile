@@ -4,6 +4,11 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
+# Software comes from the virtual environment that Snakemake runs in (constraints.txt). The image is
+# named for `snakemake --lint`, which knows conda and containers only; nothing uses it.
+container: "docker://python:3.11-slim"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/design_space.smk"

@@ -1,4 +1,4 @@
-"""Draw one figure from its tables: python -m equinox.figures NAME --tables DIR ..."""
+"""Draw one figure from its tables: python -m equinox.figures NAME --tables PATH..."""
 
 import argparse
 from collections.abc import Mapping
@@ -17,15 +17,16 @@ def main() -> None:
     """Read the tables of a figure, draw it, write it."""
     parser = argparse.ArgumentParser(prog="python -m equinox.figures", description=__doc__)
     parser.add_argument("name", choices=FIGURES)
-    parser.add_argument("--tables", type=Path, required=True, help="folder of *.parquet")
+    parser.add_argument("--tables", type=Path, nargs="+", required=True, help="NAME.parquet")
     parser.add_argument("--published", type=Path, required=True, help="config/published.yaml")
-    parser.add_argument("--output-prefix", type=Path, required=True, help="path without ending")
+    parser.add_argument("--output", type=Path, nargs="+", required=True, help="PATH.svg and so on")
     options = parser.parse_args()
     module = import_module(f"equinox.figures.{options.name}")
-    tables = [read_table(name, options.tables / f"{name}.parquet") for name in module.TABLES]
+    paths = {path.stem: path for path in options.tables}
+    tables = [read_table(name, paths[name]) for name in module.TABLES]
     published = read_published(options.published, getattr(module, "PUBLISHED", ()))
     with house_style():
-        save_figure(module.plot(published, *tables), options.output_prefix)
+        save_figure(module.plot(published, *tables), options.output)
 
 
 def read_published(path: Path, ids: tuple[str, ...]) -> Mapping[str, float]:

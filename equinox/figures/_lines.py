@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import pandas as pd
+import seaborn
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,13 +18,15 @@ _WIDE = 4.0  # a log axis has enough round numbers to label from this ratio of i
 
 def draw_line(axes: Axes, series: pd.DataFrame, look: Look) -> None:
     """Draw mean over the index of `series`, with a band from low to high."""
-    axes.plot(
-        series.index,
-        series["mean"],
+    seaborn.lineplot(
+        x=series.index,
+        y=series["mean"],
         color=look.color,
         marker=look.marker,
         markeredgewidth=0,
         label=look.label,
+        legend=False,
+        ax=axes,
     )
     axes.fill_between(
         series.index, series["low"], series["high"], color=look.color, alpha=0.2, linewidth=0

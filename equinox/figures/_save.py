@@ -1,7 +1,7 @@
 """Write a figure as the same bytes each time, all at once or not at all."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,11 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def save_figure(figure: Figure, prefix: Path) -> list[Path]:
-    """Write `figure` to `prefix` with the ending of each format; return the paths."""
-    prefix.parent.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for ending, metadata in _METADATA.items():
-        path = prefix.with_name(f"{prefix.name}.{ending}")
+def save_figure(figure: Figure, paths: Sequence[Path]) -> None:
+    """Write `figure` to each of `paths`, in the format of its ending."""
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.partial")
-        figure.savefig(partial, format=ending, metadata=dict(metadata))
+        ending = path.suffix.removeprefix(".")
+        figure.savefig(partial, format=ending, metadata=dict(_METADATA[ending]))
         os.replace(partial, path)
-        paths.append(path)
-    return paths

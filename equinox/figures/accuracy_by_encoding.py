@@ -10,6 +10,7 @@ values.
 from collections.abc import Mapping
 
 import pandas as pd
+import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -53,7 +54,7 @@ def _draw_task(axes: Axes, runs: pd.DataFrame, encodings: list[str]) -> None:
         values = mine.loc[mine["status"] == "ok", "value"].dropna()
         notes = []
         if len(values) and means[name] < end:
-            _draw_seeds(axes, row, values, look(name).color)
+            _draw_seeds(axes, name, row, values)
         elif len(values):
             notes.append(f"{means[name]:.3g} →")
         if diverged := int((mine["status"] == "diverged").sum()):
@@ -75,7 +76,8 @@ def _draw_task(axes: Axes, runs: pd.DataFrame, encodings: list[str]) -> None:
         axes.set_xlim(low, low + _ROOM * (high - low))
 
 
-def _draw_seeds(axes: Axes, row: int, values: pd.Series, color: str) -> None:
-    axes.hlines(row, values.min(), values.max(), color=color, alpha=0.4, linewidth=2.5)
-    axes.scatter(values, [row] * len(values), s=9, color=color, zorder=3, linewidth=0)
+def _draw_seeds(axes: Axes, name: str, row: int, values: pd.Series) -> None:
+    color, rows = look(name).color, [row] * len(values)
+    seaborn.lineplot(x=values, y=rows, color=color, alpha=0.4, linewidth=2.5, ax=axes)
+    seaborn.scatterplot(x=values, y=rows, color=color, s=9, linewidth=0, zorder=3, ax=axes)
     axes.vlines(values.mean(), row - 0.3, row + 0.3, color=color, linewidth=1.2)

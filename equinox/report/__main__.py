@@ -10,8 +10,6 @@ from equinox.report.markdown import claims_markdown
 from equinox.report.page import render_page
 from equinox.tables import check_table, read_table, write_table
 
-CLAIM_TABLES = ("accuracy", "density", "sensitivity", "colocation")
-
 
 def main() -> None:
     """Parse the command line and run one command."""
@@ -19,14 +17,14 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(required=True)
     claims = commands.add_parser("claims", help="judge every published number")
-    claims.add_argument("--tables", type=Path, required=True)
     claims.add_argument("--published", type=Path, required=True)
     claims.add_argument("--markdown", type=Path, required=True)
     claims.set_defaults(command=_claims)
     page = commands.add_parser("page", help="write the report")
-    page.add_argument("--results", type=Path, required=True)
+    page.add_argument("--figures", type=Path, nargs="+", required=True)
     page.set_defaults(command=_page)
     for command in (claims, page):
+        command.add_argument("--tables", type=Path, nargs="+", required=True)
         command.add_argument("--scale", required=True)
         command.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
@@ -34,7 +32,7 @@ def main() -> None:
 
 
 def _claims(options: Namespace) -> None:
-    tables = {name: read_table(name, options.tables / f"{name}.parquet") for name in CLAIM_TABLES}
+    tables = {path.stem: read_table(path.stem, path) for path in options.tables}
     found = check_table(claims_table(read_claims(options.published), tables), "claims")
     _write(options.markdown, claims_markdown(found, scale=options.scale))
     write_table(found, "claims", options.output)
@@ -42,7 +40,9 @@ def _claims(options: Namespace) -> None:
 
 
 def _page(options: Namespace) -> None:
-    _write(options.output, render_page(options.results, scale=options.scale))
+    tables = {path.stem: read_table(path.stem, path) for path in options.tables}
+    figures = {path.stem: path.read_bytes() for path in options.figures}
+    _write(options.output, render_page(tables, figures, scale=options.scale))
     logging.info("report: open %s in a browser", options.output)
 
 

@@ -1,6 +1,7 @@
 """The report: one self-contained HTML file that opens offline."""
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -10,7 +11,7 @@ import pandas as pd
 
 from equinox.dependencies import figure_captions
 from equinox.report.markdown import SIGNS, quantity
-from equinox.tables import TABLES, read_table
+from equinox.tables import TABLES
 
 CHAPTERS = {  # chapter of the report: its question and its figures
     "Encoding": (
@@ -41,8 +42,10 @@ class FigureView:
     caption: str
 
 
-def render_page(results: Path, *, scale: str) -> str:
-    """Return the report on the tables and figures in `results` as HTML.
+def render_page(
+    tables: Mapping[str, pd.DataFrame], figures: Mapping[str, bytes], *, scale: str
+) -> str:
+    """Return the report on `tables` and `figures` (SVG), each by name, as HTML.
 
     Raises:
         ValueError: a figure is in no chapter.
@@ -55,7 +58,7 @@ def render_page(results: Path, *, scale: str) -> str:
             "name them in CHAPTERS of equinox/report/page.py"
         )
     chapters = {
-        chapter: (question, [_view(results, name, captions[name]) for name in names])
+        chapter: (question, [_view(name, figures[name], captions[name]) for name in names])
         for chapter, (question, names) in CHAPTERS.items()
     }
     environment = jinja2.Environment(
@@ -64,30 +67,20 @@ def render_page(results: Path, *, scale: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    claims = read_table("claims", results / "tables" / "claims.parquet")
+    claims = tables["claims"]
     return environment.get_template("report.html").render(
         scale=scale,
         claims=claims.to_dict("records"),
         verdicts=claims["verdict"].value_counts().to_dict(),
         chapters=chapters,
-        tables={name: (table, _rows(results, name)) for name, table in TABLES.items()},
-        data=_datasets(results),
+        tables={name: (TABLES[name], len(table)) for name, table in tables.items()},
+        data=sorted(tables["accuracy"]["dataset"].unique()),
         signs=SIGNS | {"not_run": "not run"},
         quantity=quantity,
         missing=pd.isna,
     )
 
 
-def _view(results: Path, name: str, caption: str) -> FigureView:
-    svg = (results / "figures" / f"{name}.svg").read_bytes()
+def _view(name: str, svg: bytes, caption: str) -> FigureView:
     image = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
     return FigureView(name=name, image=image, caption=caption)
-
-
-def _rows(results: Path, name: str) -> int:
-    return len(read_table(name, results / "tables" / f"{name}.parquet"))
-
-
-def _datasets(results: Path) -> list[str]:
-    accuracy = read_table("accuracy", results / "tables" / "accuracy.parquet")
-    return sorted(accuracy["dataset"].unique())

@@ -14,9 +14,10 @@ def test_the_command_writes_three_files_and_nothing_else(
     tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_table(random_table("density"), "density", tmp_path / "tables" / "density.parquet")
-    arguments = ["arithmetic_density", "--tables", tmp_path / "tables"]
+    arguments = ["arithmetic_density", "--tables", tmp_path / "tables" / "density.parquet"]
     arguments += ["--published", repository / "config" / "published.yaml"]
-    arguments += ["--output-prefix", tmp_path / "figures" / "density"]
+    endings = ("pdf", "png", "svg")
+    arguments += ["--output", *(tmp_path / "figures" / f"density.{end}" for end in endings)]
     monkeypatch.setattr(sys, "argv", ["figures", *map(str, arguments)])
     main()
     written = sorted(path.name for path in (tmp_path / "figures").iterdir())

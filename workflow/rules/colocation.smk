@@ -20,6 +20,8 @@ rule simulate:
         runtime=60,
     params:
         config=COLOCATION,
+    message:
+        "Simulate co-location on the {wildcards.design} design"
     shell:
         "python -m equinox.colocation simulate --config {params.config:q}"
         " --design {wildcards.design} --designs {input.designs} --workload {input.workload}"
@@ -41,6 +43,8 @@ rule colocation:
     resources:
         mem_mb=500,
         runtime=5,
+    message:
+        "Collect the simulations"
     shell:
         "python -m equinox.tables colocation {input.parts} --output {output} 2>&1 | tee {log}"
 
@@ -61,6 +65,8 @@ rule fleet:
         runtime=10,
     params:
         config=COLOCATION,
+    message:
+        "Spread a day over a fleet"
     shell:
         "python -m equinox.colocation fleet --config {params.config:q}"
         " --colocation {input.colocation} --designs {input.designs}"

@@ -19,6 +19,8 @@ rule sweep:
         runtime=10,
     params:
         config=DESIGN_SPACE,
+    message:
+        "Search the design space"
     shell:
         "python -m equinox.design_space sweep --config {params.config:q}"
         " --technology {input.technology} --workload {input.workload}"
@@ -38,6 +40,8 @@ rule pareto:
     resources:
         mem_mb=2000,
         runtime=5,
+    message:
+        "Find the Pareto fronts"
     shell:
         "python -m equinox.design_space pareto --design-space {input.design_space}"
         " --output {output} 2>&1 | tee {log}"
@@ -60,6 +64,8 @@ rule designs:
         runtime=5,
     params:
         config=DESIGN_SPACE,
+    message:
+        "Choose the named designs"
     shell:
         "python -m equinox.design_space designs --config {params.config:q}"
         " --technology {input.technology} --workload {input.workload}"
@@ -83,6 +89,8 @@ rule breakdown:
         runtime=5,
     params:
         config=DESIGN_SPACE,
+    message:
+        "Break the named designs down"
     shell:
         "python -m equinox.design_space breakdown --config {params.config:q}"
         " --technology {input.technology} --workload {input.workload}"
@@ -105,6 +113,8 @@ rule sensitivity:
         runtime=30,
     params:
         config=DESIGN_SPACE,
+    message:
+        "Vary every constant of the hardware model"
     shell:
         "python -m equinox.design_space sensitivity --config {params.config:q}"
         " --technology {input.technology} --workload {input.workload}"
@@ -126,6 +136,8 @@ rule density:
         runtime=5,
     params:
         config=DESIGN_SPACE,
+    message:
+        "Compare the cost of arithmetic by encoding"
     shell:
         "python -m equinox.design_space density --config {params.config:q}"
         " --technology {input.technology} --output {output} 2>&1 | tee {log}"

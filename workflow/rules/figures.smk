@@ -21,11 +21,11 @@ for name, tables in FIGURES.items():
             runtime=5,
         params:
             name=name,
-            tables="<results>/tables",
-            prefix=f"<results>/figures/{name}",
+        message:
+            f"Draw the figure {name}"
         shell:
-            "python -m equinox.figures {params.name} --tables {params.tables}"
-            " --published {input.published} --output-prefix {params.prefix} 2>&1 | tee {log}"
+            "python -m equinox.figures {params.name} --tables {input.tables}"
+            " --published {input.published} --output {output} 2>&1 | tee {log}"
 
 
 rule figures:

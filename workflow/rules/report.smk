@@ -17,9 +17,11 @@ rule claims:
         mem_mb=1000,
         runtime=5,
     params:
-        tables="<results>/tables",
+        scale=CONFIG.scale,
+    message:
+        "Judge every published number"
     shell:
-        "python -m equinox.report claims --tables {params.tables} --published {input.published}"
+        "python -m equinox.report claims --tables {input.tables} --published {input.published}"
         " --scale {params.scale} --output {output.table} --markdown {output.text} 2>&1 | tee {log}"
 
 
@@ -27,7 +29,6 @@ rule report:
     input:
         code=code("equinox.report.__main__"),
         template=product_file("equinox/report/report.html"),
-        claims=rules.claims.output.table,
         figures=expand("<results>/figures/{name}.svg", name=FIGURES),
         captions=[product_file(f"equinox/figures/{name}.py") for name in FIGURES],
         tables=expand("<results>/tables/{table}.parquet", table=TABLES),
@@ -41,8 +42,9 @@ rule report:
         mem_mb=1000,
         runtime=5,
     params:
-        results="<results>",
         scale=CONFIG.scale,
+    message:
+        "Write the report"
     shell:
-        "python -m equinox.report page --results {params.results} --scale {params.scale}"
-        " --output {output} 2>&1 | tee {log}"
+        "python -m equinox.report page --tables {input.tables} --figures {input.figures}"
+        " --scale {params.scale} --output {output} 2>&1 | tee {log}"

@@ -18,6 +18,8 @@ rule train:
         runtime=60,
     params:
         job=training_job,
+    message:
+        "Train {wildcards.task} in {wildcards.encoding}"
     shell:
         "python -m equinox.training --job {params.job:q} --output {output} 2>&1 | tee {log}"
 
@@ -35,5 +37,7 @@ rule accuracy:
     resources:
         mem_mb=500,
         runtime=5,
+    message:
+        "Collect the accuracy of all runs"
     shell:
         "python -m equinox.tables accuracy {input.runs} --output {output} 2>&1 | tee {log}"

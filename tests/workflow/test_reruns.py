@@ -1,0 +1,113 @@
+"""A job runs again when, and only when, something that it rests on has changed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from equinox.dependencies import figure_tables
+from tests.workflow.conftest import snakemake
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("smoke")]
+
+FIGURES = figure_tables()
+ENDS = {"all", "figures", "report"}
+
+
+def figures_of(*tables: str) -> set[str]:
+    return {f"fig_{name}" for name, drawn in FIGURES.items() if set(drawn) & set(tables)}
+
+
+@contextmanager
+def edited(path: Path, old: str, new: str) -> Iterator[None]:
+    """Change `old` to `new` in a file, for a while."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    try:
+        yield
+    finally:
+        path.write_text(text)
+
+
+@contextmanager
+def removed(path: Path) -> Iterator[None]:
+    """Take a file away, for a while."""
+    away = path.with_name(path.name + ".away")
+    path.rename(away)
+    try:
+        yield
+    finally:
+        away.rename(path)
+
+
+def test_a_second_call_has_nothing_to_do(made):
+    done = snakemake(made)
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stdout
+
+
+def test_touching_everything_changes_nothing(made, planned):
+    for path in [*made.glob("equinox/**/*.py"), *made.glob("config/**/*.yaml")]:
+        path.touch()
+    assert planned() == set()
+
+
+def test_a_figure_on_a_clean_tree_trains_no_network(made, planned):
+    with removed(made / "results"):
+        jobs = planned("fig_pareto_front")
+    assert jobs == {"sweep", "pareto", "designs", "fig_pareto_front"}
+
+
+def test_a_constant_reruns_hardware_and_colocation_and_no_training(made, planned):
+    technology = made / "config/technology/28nm.yaml"
+    with edited(technology, "\n", "\n# a change of content\n"):
+        jobs = planned()
+    assert not jobs & {"train", "accuracy", "fig_convergence"}
+    assert {"sweep", "designs", "sensitivity", "density", "simulate", "colocation"} <= jobs
+    assert figures_of("design_space", "designs", "colocation", "sensitivity") <= jobs
+
+
+def test_the_code_of_a_figure_reruns_that_figure_and_the_report_alone(made, planned):
+    module = made / "equinox/figures/pareto_front.py"
+    with edited(module, '"""', '"""A change. '):
+        jobs = planned()
+    assert jobs - ENDS == {"fig_pareto_front"}
+
+
+def test_the_code_of_encodings_reruns_training(made, planned):
+    with edited(made / "equinox/encodings/rounding.py", '"""', '"""A change. '):
+        jobs = planned()
+    assert {"train", "accuracy"} <= jobs
+    assert not jobs & {"sweep", "designs", "simulate", "colocation"}
+
+
+@pytest.mark.parametrize(
+    ("table", "rests_on_it"),
+    [
+        ("accuracy", {"accuracy", "claims"} | figures_of("accuracy")),
+        ("pareto", {"pareto"} | figures_of("pareto")),
+        ("breakdown", {"breakdown"} | figures_of("breakdown")),
+        ("sensitivity", {"sensitivity", "claims"} | figures_of("sensitivity")),
+        ("density", {"density", "claims"} | figures_of("density")),
+        ("fleet", {"fleet"} | figures_of("fleet")),
+        ("claims", {"claims"}),
+        (
+            "colocation",
+            {"colocation", "fleet", "claims"} | figures_of("colocation", "fleet"),
+        ),
+    ],
+)
+def test_a_removed_table_is_rebuilt_with_what_rests_on_it(made, planned, table, rests_on_it):
+    with removed(made / f"results/smoke/tables/{table}.parquet"):
+        assert planned() - ENDS == rests_on_it
+
+
+def test_a_removed_figure_is_drawn_again_from_its_tables(made):
+    figure = made / "results/smoke/figures/pareto_front.svg"
+    before = figure.read_bytes()
+    figure.unlink()
+    done = snakemake(made)
+    assert done.returncode == 0
+    assert figure.read_bytes() == before
