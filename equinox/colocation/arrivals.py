@@ -65,6 +65,8 @@ class Trace:
 def read_trace(path: str | Path) -> Trace:
     """Return the Trace in the first column of the CSV (one header line) or Parquet file `path`.
 
+    Times are numbers of seconds, or dates with time of day (ISO 8601).
+
     Raises:
         ValueError: the file has no row, or a row is not a time, or comes before the row above it.
     """
@@ -78,10 +80,13 @@ def read_trace(path: str | Path) -> Trace:
     if frame.empty:
         raise ValueError(f"trace {path}: no rows; it needs a column of times in seconds")
     times: Any = pd.to_numeric(frame.iloc[:, 0], errors="coerce")
+    if times.isna().all():
+        dates = pd.to_datetime(frame.iloc[:, 0], errors="coerce", format="ISO8601")
+        times = (dates - dates.iloc[0]).dt.total_seconds()
     bad = np.flatnonzero(times.isna())
     if len(bad):
         value = frame.iloc[bad[0], 0]
-        raise ValueError(f"trace {path}: row {bad[0] + 1} is {value!r}, not a time in seconds")
+        raise ValueError(f"trace {path}: row {bad[0] + 1} is {value!r}, not seconds or a date")
     try:
         return Trace(recorded_s=times.to_numpy(np.float64))
     except ValueError as error:

@@ -29,10 +29,16 @@ def test_a_trace_is_read_from_csv_and_parquet(tmp_path):
         assert read_trace(tmp_path / name).recorded_s.tolist() == [0.0, 0.5, 2.0]
 
 
+def test_dates_are_times(tmp_path):
+    path = tmp_path / "trace.csv"
+    path.write_text("TIMESTAMP,tokens\n2023-11-16 18:17:03.5,1\n2023-11-16 18:17:05,2\n")
+    assert read_trace(path).recorded_s.tolist() == [0.0, 1.5]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("time_s\n0\nsoon\n", "row 2 is 'soon', not a time"),
+        ("time_s\n0\nsoon\n", "row 2 is 'soon', not seconds or a date"),
         ("time_s\n0\n5\n4\n", "row 3 of the trace is 4.0, before row 2 at 5.0"),
         ("time_s\n", "no rows"),
         ("time_s\n1\n1\n", "a mean rate needs two rows"),
