@@ -50,13 +50,11 @@ def run(
 ) -> tuple[Integers, Integers, Integers, Integers]:
     """Run until all requests are served and `window` is over.
 
-    Programs are arrays of the four columns above. `decisions` is a `decision_table`; training is
-    stopped while more than `guard` requests wait for a batch.
+    Programs are arrays of the four columns above; `decisions` is a `decision_table`.
 
     Returns:
         start and completion of each request (NEVER if the policy serves none); MMU cycles inside
-        `window` by kind, where INFERENCE_ROWS is the sum over inference cycles of the requests
-        in the batch; numbers of events.
+        `window` by kind (INFERENCE_ROWS: inference cycles times requests of the batch); events.
     """
     start, completion = np.full(len(arrival), NEVER), np.full(len(arrival), NEVER)
     cycles, events = np.zeros(5, np.int64), np.zeros(3, np.int64)

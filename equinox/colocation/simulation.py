@@ -59,14 +59,13 @@ def simulate(
     batch; each is served, however long it takes. Training repeats for ever. `scheduling` is one
     of `POLICIES`; "training_only" leaves the requests out. `batching` is one of `BATCHINGS`;
     "adaptive" issues an incomplete batch when its oldest request has waited `timeout_cycles`.
-    Training is stopped while more than `guard_batches` full batches wait. Cycles are counted in
-    `window`, by default from 0 to the last arrival.
+    Training stops while more than `guard_batches` full batches wait. `window` is where cycles are
+    counted, by default from 0 to the last arrival.
 
     Raises:
-        ValueError: a name is unknown, a number is out of range, or the programs are of machines
-            with different drains.
+        ValueError: a name is unknown, a number is out of range, or the programs' drains differ.
     """
-    policy = get_policy(scheduling)
+    decisions = decision_table(get_policy(scheduling))
     arrival = _whole_cycles(arrival_cycle)
     if scheduling == "training_only":
         arrival = arrival[:0]
@@ -81,20 +80,19 @@ def simulate(
         inference.drain_cycles,
         engine.NEVER if timeout == inf else int(timeout),
         len(arrival) if guard_batches == inf else int(guard_batches * rows),
-        decision_table(policy),
+        decisions,
         window,
     )
     counted = cycles.tolist()
     inference_cycles = counted[engine.INFERENCE_ROWS] // rows
-    training_cycles = counted[engine.TRAINING]
-    iterations = training_cycles / int(training.mmu_cycles.sum())
+    iterations = counted[engine.TRAINING] / int(training.mmu_cycles.sum())
     return Outcome(
         arrival_cycle=arrival,
         start_cycle=start,
         completion_cycle=completion,
         inference_cycles=inference_cycles,
         padding_cycles=counted[engine.INFERENCE] - inference_cycles,
-        training_cycles=training_cycles,
+        training_cycles=counted[engine.TRAINING],
         stalled_cycles=counted[engine.STALLED],
         idle_cycles=counted[engine.IDLE],
         window_cycles=window[1] - window[0],
