@@ -4,8 +4,6 @@ import hashlib
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Literal, final
 
 import pandas as pd
 import torch
@@ -19,20 +17,9 @@ from equinox.training.images import make_image_problem
 from equinox.training.models import ImageModel, get_model
 from equinox.training.partials import Partials
 from equinox.training.problem import Problem
-from equinox.training.progress import Progress
+from equinox.training.progress import Epoch, Progress
 from equinox.training.recipe import learning_rate, make_optimizer
 from equinox.training.text import make_text_problem
-
-
-@final
-@dataclass(frozen=True)
-class Epoch:
-    """The state of a run after one epoch."""
-
-    epoch: int
-    value: float  # of the metric; NaN when diverged
-    train_loss: float
-    status: Literal["ok", "diverged"]
 
 
 def train(job: TrainingJob, *, partials: Partials | None = None) -> pd.DataFrame:

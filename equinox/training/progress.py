@@ -3,14 +3,23 @@
 import logging
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, final
+from dataclasses import dataclass
+from typing import Literal, final
 
 from equinox.config.training import TrainingJob
 
-if TYPE_CHECKING:
-    from equinox.training.loop import Epoch
-
 _LOG = logging.getLogger(__name__)
+
+
+@final
+@dataclass(frozen=True)
+class Epoch:
+    """The state of a run after one epoch."""
+
+    epoch: int
+    value: float  # of the metric; NaN when diverged
+    train_loss: float
+    status: Literal["ok", "diverged"]
 
 
 @final
@@ -23,7 +32,7 @@ class Progress:
         self._epochs = job.task.epochs
         self._left = len(job.seeds) * job.task.epochs
 
-    def watch(self, seed: int, epochs: Iterator["Epoch"]) -> Iterator["Epoch"]:
+    def watch(self, seed: int, epochs: Iterator[Epoch]) -> Iterator[Epoch]:
         """Yield `epochs`, logging a line for each."""
         started_s = time.perf_counter()
         for done, state in enumerate(epochs, start=1):
@@ -41,7 +50,7 @@ class Progress:
         self._left -= self._epochs
         _LOG.info("%s seed %d: was finished before", self._name, seed)
 
-    def _describe(self, state: "Epoch") -> str:
+    def _describe(self, state: Epoch) -> str:
         if state.status == "diverged":
             return "diverged"
         return f"loss {state.train_loss:.3f}, {self._metric} {state.value:.4g}"
