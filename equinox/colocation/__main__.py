@@ -13,7 +13,9 @@ from equinox.config.colocation import Colocation
 from equinox.tables import read_table, write_table
 
 OPTIONS = {
-    "simulate": ("config", "design", "designs", "workload", "training_workload", "output"),
+    "simulate": (
+        *("config", "design", "designs", "technology", "workload", "training_workload", "output"),
+    ),
     "fleet": ("config", "colocation", "designs", "output"),
 }
 
@@ -39,7 +41,6 @@ def main() -> None:
         command = commands.add_parser(name)
         for option in options:
             command.add_argument(f"--{option.replace('_', '-')}", required=True)
-    commands.choices["simulate"].add_argument("--technology", default="28nm")
     given = parser.parse_args()
     if given.command == "simulate":
         Path(given.output).parent.mkdir(parents=True, exist_ok=True)

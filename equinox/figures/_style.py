@@ -59,6 +59,7 @@ LOOKS: Mapping[str, Look] = {
         ("software", "software", PURPLE, "v"),
         ("training_only", "training only", GREEN, "D"),
         ("adaptive", "adaptive", BLUE, "o"),
+        ("adaptive_4x", "adaptive, 4 × timeout", GREEN, "^"),
         ("full", "full batches", VERMILION, "s"),
         ("even", "even", BLUE, "o"),
         ("pack", "pack", VERMILION, "s"),

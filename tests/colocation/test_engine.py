@@ -97,10 +97,10 @@ class Machine:
                 self.simd.queue.append([item[1], item[2]])
             else:
                 item[2].results_due -= 1
-        if self.batch and self.infer.index == 0 and self.infer.results_due == 0:
-            if self.mmu_left == 0 or self.owner is not self.infer:
-                self.completion |= dict.fromkeys(self.batch, now)
-                self.batch = []
+        done = self.infer.index == 0 and self.infer.results_due == 0
+        if self.batch and done and (self.mmu_left == 0 or self.owner is not self.infer):
+            self.completion |= dict.fromkeys(self.batch, now)
+            self.batch = []
 
     def state(self, now: int) -> State:
         infer_ready = self.infers and self.infer.ready and self.simd_free_for(self.infer, now)

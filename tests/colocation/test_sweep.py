@@ -23,7 +23,8 @@ def test_inference_only_does_not_train_and_training_only_does_not_serve(colocati
     by = colocation.groupby("scheduling")
     assert by.get_group("inference_only")["training_op_per_s"].max() == 0
     served = by.get_group("training_only")
-    assert served["p99_latency_us"].isna().all() and served["inference_op_per_s"].max() == 0
+    assert served["p99_latency_us"].isna().all()
+    assert served["inference_op_per_s"].max() == 0
 
 
 def test_the_load_is_served(colocation):

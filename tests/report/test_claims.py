@@ -12,7 +12,6 @@ from equinox.report.markdown import claims_markdown
 from equinox.report.measures import MEASURES, Measurement
 from equinox.tables import check_table
 
-
 DENSITY = ["model", "block", "encoding", "area_um2", "operand_bit", "storage_bit"]
 
 
@@ -52,9 +51,7 @@ def measured(value, low=np.nan, high=np.nan):
         ("at_most", 0, measured(np.inf), "not_reproduced"),
     ],
 )
-def test_a_verdict_follows_from_value_interval_and_bound(
-    relation, tolerance, measurement, verdict
-):
+def test_a_verdict_follows_from_value_interval_and_bound(relation, tolerance, measurement, verdict):
     assert judge(claim(relation=relation, tolerance=tolerance), measurement) == verdict
 
 

@@ -33,7 +33,12 @@ def snakemake(
     """Run snakemake in `folder` as a user would; the result has stdout and stderr as one text."""
     inherited = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     return subprocess.run(
-        [str(Path(sys.executable).with_name("snakemake")), *arguments, "--config", f"scale={scale}"],
+        [
+            str(Path(sys.executable).with_name("snakemake")),
+            *arguments,
+            "--config",
+            f"scale={scale}",
+        ],
         cwd=folder,
         env=inherited | environment,
         text=True,

@@ -7,9 +7,7 @@ from tests.workflow.conftest import copy_product, snakemake
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("smoke")]
 
 
-def test_another_folder_and_one_core_give_the_same_tables_and_figures(
-    made, repository, tmp_path
-):
+def test_another_folder_and_one_core_give_the_same_tables_and_figures(made, repository, tmp_path):
     other = copy_product(repository, tmp_path / "another folder")
     done = snakemake(other, "--cores", "1", TZ="Asia/Kathmandu", LC_ALL="C")
     assert done.returncode == 0, done.stdout

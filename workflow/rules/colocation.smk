@@ -6,6 +6,7 @@ rule simulate:
         code=code("equinox.colocation.__main__"),
         designs=rules.designs.output,
         workload=product_file(f"config/workloads/{CONFIG.colocation.workload}.yaml"),
+        technology=TECHNOLOGY,
         training=product_file(
             f"config/workloads/{CONFIG.colocation.training_workload}.yaml"
         ),
@@ -24,7 +25,8 @@ rule simulate:
         "Simulate co-location on the {wildcards.design} design"
     shell:
         "python -m equinox.colocation simulate --config {params.config:q}"
-        " --design {wildcards.design} --designs {input.designs} --workload {input.workload}"
+        " --design {wildcards.design} --designs {input.designs}"
+        " --technology {input.technology} --workload {input.workload}"
         " --training-workload {input.training} --output {output} 2>&1 | tee {log}"
 
 
