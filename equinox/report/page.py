@@ -10,7 +10,7 @@ import jinja2
 import pandas as pd
 
 from equinox.dependencies import figure_captions
-from equinox.report.markdown import SIGNS, quantity
+from equinox.report.markdown import SIGNS, in_order, quantity
 from equinox.tables import TABLES
 
 CHAPTERS = {  # chapter of the report: its question and its figures
@@ -67,7 +67,7 @@ def render_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    claims = tables["claims"]
+    claims = in_order(tables["claims"])
     return environment.get_template("report.html").render(
         scale=scale,
         claims=claims.to_dict("records"),
