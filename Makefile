@@ -20,7 +20,7 @@ reproduce: .venv/installed ## the whole evaluation, then its claims table (SCALE
 	@cat results/$(SCALE)/claims.md
 
 test: .venv/installed ## all tests
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 lint: .venv/installed ## style, types and architecture
 	$(BIN)/ruff check .
@@ -31,4 +31,4 @@ lint: .venv/installed ## style, types and architecture
 	$(BIN)/snakemake --lint
 
 clean: ## remove all results
-	rm -rf results/smoke results/default results/full
+	rm -rf results/smoke results/default

@@ -86,19 +86,20 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `base` with the values of `over`: sections key by key, null removes an entry.
+    """Return `base` with the values of `over`: sections key by key, all else replaced.
 
-    At the top, and for values that are not sections, null is a value (`data_dir: null`).
+    The entries of `runs` are selections, not sections: an entry in `over` replaces that of `base`
+    as a whole.
     """
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)
-        if isinstance(old, Mapping) and isinstance(value, Mapping):
-            merged[key] = merge(old, value)
-        elif value is None and old is not None and isinstance(old, Mapping | int):
-            del merged[key]
-        else:
+        if not (isinstance(old, Mapping) and isinstance(value, Mapping)):
             merged[key] = value
+        elif key == "runs":
+            merged[key] = {**old, **value}
+        else:
+            merged[key] = merge(old, value)
     return merged
 
 

@@ -239,11 +239,12 @@ class _BlockChoices:
     mantissa_bits: int
     tile: Tile = (24, 24)
     storage_bits: int = 16
-    # Nearest throughout is the definition's; the authors' emulator defaults to stochastic rounding.
-    # For stored weights the choice decides whether narrow storage harms, so that it is an axis of
-    # its own.
+    # The authors' emulator defaults to stochastic rounding. Gradients need it: with one exponent a
+    # sample, those that are small beside the largest vanish all together when they are rounded to
+    # nearest (a language model then does not learn). For stored weights the choice decides whether
+    # narrow storage harms, so that it is an axis of its own.
     rounding: Rounding = "nearest"
-    gradient_rounding: Rounding = "nearest"
+    gradient_rounding: Rounding = "stochastic"
     storage_rounding: Rounding = "nearest"
     blocks: Blocks = "sample"
     exponent_rule: ExponentRule = "floor"

@@ -10,6 +10,7 @@ def describe_encoding(encoding: Encoding) -> dict[str, int | str]:
         "tile": _tile(encoding),
         "blocks": _blocks(encoding),
         "storage_bits": encoding.storage.mantissa_bits,
+        "gradient_rounding": encoding.grad.rounding,
         "storage_rounding": encoding.storage_rounding,
     }
 
