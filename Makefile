@@ -3,7 +3,7 @@ PYTHON ?= python3
 SCALE ?= default
 BIN = .venv/bin
 
-.PHONY: reproduce test lint help clean
+.PHONY: reproduce test lint help docs clean
 .DEFAULT_GOAL := help
 
 help: ## say what can be made
@@ -29,6 +29,10 @@ lint: .venv/installed ## style, types and architecture
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/snakemake --lint
+
+docs: ## copy the claims and the headline figure of the last run, scale default, into docs/
+	mkdir -p docs
+	cp results/default/claims.md results/default/figures/pareto_front.svg docs/
 
 clean: ## remove all results
 	rm -rf results/smoke results/default

@@ -100,7 +100,7 @@ _ORDER = {name: index for index, name in enumerate(LOOKS)}
 
 METRICS: Mapping[str, tuple[str, float]] = {  # axis label, and factor from table to axis
     "error": ("Test error (%)", 100.0),
-    "perplexity": ("Test perplexity (1)", 1.0),
+    "perplexity": ("Validation perplexity", 1.0),
 }
 
 
@@ -123,7 +123,7 @@ def ordered(names: Iterable[str]) -> list[str]:
 
 def metric(name: str) -> tuple[str, float]:
     """Return the axis label of a metric, and the factor from the table's unit to the axis'."""
-    return METRICS.get(name, (f"{name.replace('_', ' ').capitalize()} (1)", 1.0))
+    return METRICS.get(name, (f"{name.replace('_', ' ').capitalize()}", 1.0))
 
 
 def new_figure(width_in: float, height_in: float) -> Figure:

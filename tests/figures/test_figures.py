@@ -19,7 +19,8 @@ from equinox.figures._save import FORMATS, save_figure
 from equinox.tables import TABLES
 from tests.figures._tables import random_table
 
-_WITHOUT_UNIT = {"Encoding", "Design", "Constant or choice"}  # names stand at their ticks
+# Names stand at the ticks of the first three; perplexity has no unit.
+_WITHOUT_UNIT = {"Encoding", "Design", "Constant or choice", "Validation perplexity"}
 _PUBLISHED_VALUE = 13.0
 
 
