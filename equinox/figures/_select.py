@@ -34,21 +34,20 @@ def final_epochs(accuracy: pd.DataFrame) -> pd.DataFrame:
 
 
 def without_tile_variants(accuracy: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows without encodings that are another one with other tiles.
+    """Return the rows without encodings that are the usual ones with other blocks.
 
-    The default tile is that of most encodings with wide storage (`storage_bits` above
-    `mantissa_bits`). An encoding of another tile is a variant if one with the default tile has the
-    same bits, storage and rounding; `mantissa_and_tile` shows variants.
+    Blocks are usual as in `REFERENCE_ENCODING`, or in most encodings with wide storage
+    (`storage_bits` above `mantissa_bits`) if it is not there; `mantissa_and_tile` shows the others.
     """
-    same = ["mantissa_bits", "storage_bits", "storage_rounding", "blocks"]
     kinds = accuracy.drop_duplicates("encoding")
     wide = kinds[(kinds["storage_bits"] > kinds["mantissa_bits"]) & (kinds["tile"] != "value")]
     if wide.empty:
         return accuracy
-    default = wide[wide["tile"] == most_frequent(wide["tile"])]
-    other = wide[~wide["encoding"].isin(default["encoding"])]
-    variants = other.merge(default[same].drop_duplicates(), on=same)["encoding"]
-    return accuracy[~accuracy["encoding"].isin(variants)]
+    reference = wide[wide["encoding"] == REFERENCE_ENCODING]
+    usual = reference if len(reference) else wide
+    same_tile = wide["tile"] == most_frequent(usual["tile"])
+    same_blocks = wide["blocks"] == most_frequent(usual["blocks"])
+    return accuracy[~accuracy["encoding"].isin(wide.loc[~(same_tile & same_blocks), "encoding"])]
 
 
 def over_seeds(rows: pd.DataFrame, by: str, value: str, *, scale: float = 1.0) -> pd.DataFrame:
