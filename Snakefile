@@ -21,4 +21,6 @@ rule all:
     default_target: True
     input:
         rules.report.output,
+        rules.claims.output,
         rules.figures.input,
+        expand("<results>/tables/{table}.parquet", table=TABLES),

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,11 @@ def copy_product(repository: Path, folder: Path) -> Path:
 
 
 def snakemake(
-    folder: Path, *arguments: str, scale: str = "smoke", **environment: str
+    folder: Path,
+    *arguments: str,
+    scale: str = "smoke",
+    config: Sequence[str] = (),
+    **environment: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run snakemake in `folder` as a user would; the result has stdout and stderr as one text."""
     inherited = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
@@ -38,6 +42,7 @@ def snakemake(
             *arguments,
             "--config",
             f"scale={scale}",
+            *config,
         ],
         cwd=folder,
         env=inherited | environment,
