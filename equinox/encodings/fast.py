@@ -109,8 +109,13 @@ def round_fixed(x: Tensor, fixed: Fixed, key: int | None) -> Tensor:
 def round_scaled(x: Tensor, scaled: Float, key: int | None) -> Tensor | None:
     """Return float32 `x` of the CPU rounded to a `scaled` format of floating point.
 
-    None where its steps are not normal numbers, so that float32 does not suffice.
+    None where its steps are not normal numbers, so that float32 does not suffice, and where its
+    tiles have more than one row.
     """
+    if scaled.tile is not None:
+        return _round_scaled_rows(x, scaled, key) if scaled.tile[0] == 1 else None
+    if scaled.scale_bits is not None:
+        return None
     x = x if _is_dense(x) else x.contiguous()
     flat = x.as_strided((x.numel(),), (1,)).numpy()
     largest = _largest(flat)
@@ -129,6 +134,20 @@ def round_scaled(x: Tensor, scaled: Float, key: int | None) -> Tensor | None:
     target = out.as_strided((x.numel(),), (1,)).numpy()
     bits = flat.view(np.uint32)
     kernels.round_floats(flat, bits, target, 1 / step, step, limit, _halves(key))
+    return out
+
+
+def _round_scaled_rows(x: Tensor, scaled: Float, key: int | None) -> Tensor:
+    x = x.contiguous()
+    out = torch.empty_like(x)
+    shape = (x.shape[0] if x.ndim else 1, -1)
+    source, target = x.view(shape).numpy(), out.view(shape).numpy()
+    width = (scaled.tile and scaled.tile[1]) or source.shape[1]
+    kernels.round_scaled_rows(
+        source, source.view(np.uint32), target, width, scaled.mantissa_bits,
+        (scaled.min_exponent, scaled.max_exponent),
+        (scaled.min_scale_exponent, scaled.max_scale_exponent), scaled.max_value, _halves(key),
+    )  # fmt: skip
     return out
 
 

@@ -29,6 +29,23 @@ def _check_bits(what: str, value: object, low: int, high: int) -> None:
         raise ValueError(f"{what} is {value!r}; it must be an integer from {low} to {high}")
 
 
+def _check_tile(tile: Tile) -> None:
+    if tile is None:
+        return
+    if not isinstance(tile, tuple) or len(tile) != 2:
+        raise ValueError(f"tile is {tile!r}; write (rows, columns), or None")
+    for size in tile:
+        if size is not None:
+            _check_bits("a side of tile", size, 1, 2**31)
+
+
+def _values_per_block(tile: Tile) -> int | None:
+    """Return the values of a block; None where the tensor's shape decides it."""
+    if tile is None or tile[0] is None or tile[1] is None:
+        return None
+    return tile[0] * tile[1]
+
+
 @final
 @dataclass(frozen=True, kw_only=True)
 class Float:
@@ -44,18 +61,40 @@ class Float:
     rounding: Rounding = "nearest"
     #: The top binade holds numbers, without an infinity (OCP FP8 E4M3: up to 448), and saturates.
     finite: bool = False
-    #: The tensor is first scaled by the power of two that brings its maximum to the top binade.
+    #: Each block is first scaled by the power of two that brings its maximum to the top binade.
     scaled: bool = False
+    #: Values that share a scale; of use where `scaled`.
+    tile: Tile = None
+    #: The last code of a `finite` format is NaN, as in E4M3; the 4-bit E2M1 has none to spare.
+    has_nan: bool = True
+    #: Bits of a scale's exponent, from which OCP's E8M0 gives one code to NaN, so that it reaches
+    #: ±127 and saturates there; None is a scale without bounds.
+    scale_bits: int | None = None
 
     def __post_init__(self) -> None:
         _check_bits("exponent_bits", self.exponent_bits, 2, 8)
         _check_bits("mantissa_bits", self.mantissa_bits, 2, 24)
         _check_choice("rounding", self.rounding, get_args(Rounding))
+        _check_tile(self.tile)
+        if self.scale_bits is not None:
+            _check_bits("scale_bits", self.scale_bits, 2, 8)
 
     @property
     def bits(self) -> float:
-        """Bits of one value."""
-        return self.exponent_bits + self.mantissa_bits
+        """Bits of one value with its part of the scale, negligible in an unbounded block."""
+        shared = _values_per_block(self.tile)
+        scale = (self.scale_bits or 0) / shared if shared else 0
+        return self.exponent_bits + self.mantissa_bits + scale
+
+    @property
+    def min_scale_exponent(self) -> int:
+        """The smallest exponent of a scale; beyond all exponents where it has no bounds."""
+        return 1 - (1 << (self.scale_bits or 12) - 1)
+
+    @property
+    def max_scale_exponent(self) -> int:
+        """The largest exponent of a scale."""
+        return -self.min_scale_exponent
 
     @property
     def is_fp32(self) -> bool:
@@ -74,8 +113,8 @@ class Float:
 
     @property
     def max_value(self) -> float:
-        """The largest finite value; a `finite` format gives its last code to NaN."""
-        digits = 2**self.mantissa_bits - (2 if self.finite else 1)
+        """The largest finite value."""
+        digits = 2**self.mantissa_bits - (2 if self.finite and self.has_nan else 1)
         return float(digits) * 2.0 ** (self.max_exponent - self.mantissa_bits + 1)
 
 
@@ -98,26 +137,20 @@ class BlockFloat:
     rounding: Rounding = "nearest"
     #: Bits of a block's exponent, in two's complement; an exponent out of range saturates.
     exponent_bits: int = 10
+    #: The lowest code of the exponent is NaN, as in OCP's E8M0, which thus reaches from -127 to 127.
+    exponent_has_nan: bool = False
 
     def __post_init__(self) -> None:
         _check_bits("mantissa_bits", self.mantissa_bits, 2, 24)
         _check_bits("exponent_bits", self.exponent_bits, 2, 10)
         _check_choice("exponent_rule", self.exponent_rule, get_args(ExponentRule))
         _check_choice("rounding", self.rounding, get_args(Rounding))
-        if self.tile is not None:
-            if not isinstance(self.tile, tuple) or len(self.tile) != 2:
-                raise ValueError(f"tile is {self.tile!r}; write (rows, columns), or None")
-            for size in self.tile:
-                if size is not None:
-                    _check_bits("a side of tile", size, 1, 2**31)
+        _check_tile(self.tile)
 
     @property
     def values_per_block(self) -> int | None:
         """Values that share an exponent; None where the tensor's shape decides it."""
-        if self.tile is None or None in self.tile:
-            return None
-        rows, columns = self.tile
-        return (rows or 1) * (columns or 1)
+        return _values_per_block(self.tile)
 
     @property
     def bits(self) -> float:
@@ -129,7 +162,7 @@ class BlockFloat:
     @property
     def min_exponent(self) -> int:
         """The smallest exponent of a block."""
-        return -(1 << self.exponent_bits - 1)
+        return -(1 << self.exponent_bits - 1) + self.exponent_has_nan
 
     @property
     def max_exponent(self) -> int:
@@ -200,7 +233,7 @@ class Encoding:
     @property
     def tile(self) -> Tile:
         """Blocks of the weights; None where one scale serves the tensor, or none is shared."""
-        return self.w.tile if isinstance(self.w, BlockFloat) else None
+        return None if isinstance(self.w, Fixed) else self.w.tile
 
     @property
     def shares_exponent(self) -> bool:
@@ -295,6 +328,16 @@ def _plain(name: str, operand: Format, grad: Format | None = None) -> Encoding:
     return Encoding(name=name, x=operand, w=operand, grad=grad or operand, storage=FP32)
 
 
+def _microscaled(name: str, operand: Format) -> Encoding:
+    """Return an encoding of OCP MX, whose blocks lie along the reduced dimension.
+
+    Source: Open Compute Project, "OCP Microscaling Formats (MX) Specification", v1.0, 2023.
+    """
+    return replace(_plain(name, operand), blocks="reduction")
+
+
+#: Blocks of OCP MX: 32 values of a row.
+_MX: Tile = (1, 32)
 _E4M3 = Float(exponent_bits=4, mantissa_bits=4, finite=True, scaled=True)
 _E5M2 = Float(exponent_bits=5, mantissa_bits=3, scaled=True)
 
@@ -315,6 +358,25 @@ ENCODINGS: Mapping[str, Encoding] = {
         _plain("int8", Fixed(mantissa_bits=8)),
         # OCP 8-bit floating point: E4M3 forward, E5M2 for gradients.
         _plain("fp8_e4m3", _E4M3, _E5M2),
+        # INT8 of OCP MX counts in steps of 2**-6, and its code -128 may stay unused (5.3.4): it is
+        # block floating point with a scale of E8M0.
+        _microscaled(
+            "mxint8",
+            BlockFloat(mantissa_bits=8, tile=_MX, exponent_bits=8, exponent_has_nan=True),
+        ),
+        _microscaled("mxfp8_e4m3", replace(_E4M3, tile=_MX, scale_bits=8)),
+        _microscaled(
+            "mxfp4",
+            Float(
+                exponent_bits=2,
+                mantissa_bits=2,
+                finite=True,
+                has_nan=False,
+                scaled=True,
+                tile=_MX,
+                scale_bits=8,
+            ),
+        ),
     )
 }
 

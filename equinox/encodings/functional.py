@@ -56,28 +56,15 @@ def convolution(
 
     Blocks of the weight are tiles of the matrix (dim 0, all other dims). With blocks along the
     reduced dimension, the convolution is the product of the unfolded input (batch x positions,
-    channels x kernel) with that matrix.
-
-    Raises:
-        ValueError: blocks lie along the reduced dimension, and the convolution is transposed or
-            has other than one or two dimensions.
+    channels x kernel) with that matrix; a transposed one then is the plain convolution of the
+    input, spread out by zeros, with the kernel turned round.
     """
     zeros = (0,) * len(stride)
     geometry = (stride, padding, dilation, transposed, output_padding or zeros, groups)
     if not operands.reblocks:
         return _apply(_Convolution, x, weight, bias, operands, geometry)
-    if transposed or len(stride) > 2:
-        raise ValueError(
-            f"encoding {operands.encoding.name} has blocks along the reduced dimension, which is "
-            "written for convolutions of one and two dimensions; skip this module, or choose "
-            "blocks of samples or tiles"
-        )
-    if len(stride) == 1:
-        flat = convolution(
-            x.unsqueeze(2), weight.unsqueeze(2), bias, operands, groups=groups,
-            stride=(1, *stride), padding=(0, *padding), dilation=(1, *dilation),
-        )  # fmt: skip
-        return flat.squeeze(2)
+    if transposed:
+        x, weight, stride, padding = _as_plain(x, weight, geometry)
     return _unfolded_convolution(x, weight, bias, operands, stride, padding, dilation, groups)
 
 
@@ -95,22 +82,66 @@ def _unfolded_convolution(
     dilation: tuple[int, ...],
     groups: int,
 ) -> Tensor:
-    kernel = tuple(weight.shape[2:])
-    unfold = torch.nn.functional.unfold
-    columns = unfold(x, kernel, dilation=dilation, padding=padding, stride=stride)
-    height, width = (
-        (size + 2 * pad - gap * (taps - 1) - 1) // jump + 1
-        for size, pad, gap, taps, jump in zip(
-            x.shape[2:], padding, dilation, kernel, stride, strict=True
-        )
-    )
+    columns, positions = _unfold(x, tuple(weight.shape[2:]), stride, padding, dilation)
     parts = [
         linear(part.mT, matrix.flatten(1), None, operands)
         for part, matrix in zip(columns.chunk(groups, 1), weight.chunk(groups, 0), strict=True)
     ]
     product = torch.cat(parts, dim=-1)  # (batch, positions, outputs)
     product = product if bias is None else product + bias
-    return product.mT.reshape(x.shape[0], -1, height, width)
+    return product.mT.reshape(x.shape[0], -1, *positions)
+
+
+def _unfold(
+    x: Tensor,
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> tuple[Tensor, tuple[int, ...]]:
+    """Return the columns (batch, channels x kernel, positions), and the positions' shape."""
+    positions = tuple(
+        (size + 2 * pad - gap * (taps - 1) - 1) // jump + 1
+        for size, pad, gap, taps, jump in zip(
+            x.shape[2:], padding, dilation, kernel, stride, strict=True
+        )
+    )
+    if len(kernel) <= 2 and min(padding) >= 0:
+        lead = (1,) * (2 - len(kernel))
+        x = x.reshape(*x.shape[:2], *lead, *x.shape[2:])
+        columns = torch.nn.functional.unfold(
+            x, lead + kernel, dilation=lead + dilation, stride=lead + stride,
+            padding=(0,) * len(lead) + padding,
+        )  # fmt: skip
+        return columns, positions
+    dims = len(kernel)
+    windows = torch.nn.functional.pad(x, [pad for p in reversed(padding) for pad in (p, p)])
+    for dim, (taps, gap, jump) in enumerate(zip(kernel, dilation, stride, strict=True), start=2):
+        windows = windows.unfold(dim, gap * (taps - 1) + 1, jump)[..., ::gap]
+    # (batch, channels, positions, kernel)
+    order = (0, 1, *range(2 + dims, 2 + 2 * dims), *range(2, 2 + dims))
+    return windows.permute(order).flatten(1, 1 + dims).flatten(2), positions
+
+
+def _as_plain(
+    x: Tensor, weight: Tensor, geometry: tuple[Any, ...]
+) -> tuple[Tensor, Tensor, tuple[int, ...], tuple[int, ...]]:
+    """Return input, weight, stride and padding of the plain equal of a transposed convolution."""
+    stride, padding, dilation, _, output_padding, groups = geometry
+    dims = len(stride)
+    sizes = [(n - 1) * jump + 1 + more for n, jump, more in zip(
+        x.shape[2:], stride, output_padding, strict=True)]  # fmt: skip
+    spread = x.new_zeros(*x.shape[:2], *sizes)
+    inside = [slice(0, (n - 1) * jump + 1, jump) for n, jump in zip(
+        x.shape[2:], stride, strict=True)]  # fmt: skip
+    spread[(slice(None), slice(None), *inside)] = x
+    grouped = weight.flip(tuple(range(2, 2 + dims))).unflatten(0, (groups, -1))
+    turned = grouped.transpose(1, 2).flatten(0, 1)
+    around = tuple(
+        gap * (taps - 1) - pad
+        for gap, taps, pad in zip(dilation, weight.shape[2:], padding, strict=True)
+    )
+    return spread, turned, (1,) * dims, around
 
 
 class _Linear(Function):

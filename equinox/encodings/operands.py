@@ -8,7 +8,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from equinox.encodings.formats import BlockFloat, Encoding
+from equinox.encodings.formats import Encoding, Fixed
 from equinox.encodings.rounding import encode
 
 
@@ -30,7 +30,7 @@ class Operands:
         encoding = self.encoding
         operands = (encoding.x, encoding.w, encoding.grad)
         return encoding.blocks == "reduction" and any(
-            isinstance(operand, BlockFloat) and operand.tile is not None for operand in operands
+            not isinstance(operand, Fixed) and operand.tile is not None for operand in operands
         )
 
     def x(self, rows: Tensor) -> Tensor:

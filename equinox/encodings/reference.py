@@ -55,15 +55,12 @@ def _fixed(matrix: Tensor, fixed: Fixed, key: int | None) -> Tensor:
 
 
 def _float(matrix: Tensor, float_: Float, key: int | None) -> Tensor:
+    finite, scale = matrix, torch.ones((), dtype=matrix.dtype, device=matrix.device)
     if float_.scaled:
-        largest = matrix.abs().amax()
-        if not largest.isfinite():
-            return torch.full_like(matrix, torch.nan)
-        if largest == 0:
-            return matrix
-        scale = _power_of_two(float_.max_exponent - _exponent(largest, "floor"))
-    else:
-        scale = torch.ones((), dtype=matrix.dtype, device=matrix.device)
+        finite = _largest_of_block(matrix.abs(), float_.tile)
+        shared = _exponent(finite, "floor") - float_.max_exponent
+        shared = shared.clamp(float_.min_scale_exponent, float_.max_scale_exponent)
+        scale = _power_of_two(-shared)
     scaled = matrix * scale
     exponent = _exponent(scaled.abs(), "floor").clamp(min=float_.min_exponent)
     step = _power_of_two(exponent - float_.mantissa_bits + 1)
@@ -73,7 +70,7 @@ def _float(matrix: Tensor, float_: Float, key: int | None) -> Tensor:
     else:
         overflows = rounded.abs() > float_.max_value
         rounded = torch.where(overflows, rounded.sign() * torch.inf, rounded)
-    return _where_finite(matrix, rounded / scale)
+    return _where_finite(finite, rounded / scale)
 
 
 def _where_finite(condition: Tensor, rounded: Tensor) -> Tensor:

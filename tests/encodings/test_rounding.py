@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -60,6 +61,15 @@ def test_kernels_of_fixed_point_agree_with_the_reference_on_every_bit(rounding):
 def test_kernels_of_fp8_agree_with_the_reference_on_every_bit(role):
     for x in difficult():
         assert same_bits(*_both(x, getattr(get_encoding("fp8_e4m3"), role)))
+
+
+@pytest.mark.parametrize("name", ["mxint8", "mxfp8_e4m3", "mxfp4"])
+@pytest.mark.parametrize("rounding", ["nearest", "stochastic"])
+@pytest.mark.parametrize("width", [32, 5, None])
+def test_kernels_of_microscaling_agree_with_the_reference_on_every_bit(name, rounding, width):
+    number_format = replace(get_encoding(name).w, rounding=rounding, tile=(1, width))
+    for x in difficult():
+        assert same_bits(*_both(x, number_format)), (x, number_format)
 
 
 def _both(x: torch.Tensor, number_format) -> tuple[torch.Tensor, torch.Tensor]:
