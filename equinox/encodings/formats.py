@@ -137,7 +137,7 @@ class BlockFloat:
     rounding: Rounding = "nearest"
     #: Bits of a block's exponent, in two's complement; an exponent out of range saturates.
     exponent_bits: int = 10
-    #: The lowest code of the exponent is NaN, as in OCP's E8M0, which thus reaches from -127 to 127.
+    #: The lowest code of the exponent is NaN, as in OCP's E8M0, which reaches from -127 to 127.
     exponent_has_nan: bool = False
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ Source: Drumond et al., "Training DNNs with Hybrid Block Floating Point", NeurIP
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from equinox.encodings.formats import Fixed, Float, Format
 from equinox.encodings.operands import Operands
 
 
@@ -33,10 +35,50 @@ def matmul(left: Tensor, right: Tensor, operands: Operands) -> Tensor:
     samples, an exponent per row of `left` and per column of `right`.
     """
     batch = torch.broadcast_shapes(left.shape[:-2], right.shape[:-2])  # type: ignore[no-untyped-call]
+    if not batch and left.ndim == 2:
+        return _apply(_BatchedProduct, left[None], right.mT[None], operands)[0]
     left = left.expand(*batch, *left.shape[-2:]).reshape(-1, *left.shape[-2:])
     right = right.expand(*batch, *right.shape[-2:]).reshape(-1, *right.shape[-2:])
     products = _apply(_BatchedProduct, left, right.mT, operands)
     return products.reshape(*batch, *products.shape[-2:])
+
+
+def attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    operands: Operands,
+    *,
+    mask: Tensor | None = None,
+    dropout: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Return attention's result (..., n, d) and its weights (..., n, m), from (..., n or m, d).
+
+    Both products encode their operands; the softmax is in FP32. `mask` is added to the scores, or,
+    of booleans, says where to attend. A query that may attend nowhere has weights of zero.
+    """
+    scores = matmul(query, key.mT, operands)
+    scores = scores * (query.shape[-1] ** -0.5 if scale is None else scale)
+    if is_causal:
+        allowed = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+        mask = allowed if mask is None else _both_masks(allowed, mask)
+    if mask is None:
+        weights = scores.softmax(-1)
+    else:
+        if mask.dtype is torch.bool:
+            scores = scores.masked_fill(~mask, -torch.inf)
+        else:
+            scores = scores + mask
+        nowhere = scores.isneginf().all(-1, keepdim=True)
+        weights = scores.masked_fill(nowhere, 0).softmax(-1).masked_fill(nowhere, 0)
+    dropped = torch.nn.functional.dropout(weights, dropout) if dropout else weights
+    return matmul(dropped, value, operands), weights
+
+
+def _both_masks(allowed: Tensor, mask: Tensor) -> Tensor:
+    return allowed & mask if mask.dtype is torch.bool else mask.masked_fill(~allowed, -torch.inf)
 
 
 def convolution(
@@ -69,7 +111,8 @@ def convolution(
 
 
 def _apply(function: type[Function], *arguments: object) -> Tensor:
-    return cast(Tensor, function.apply(*arguments))  # type: ignore[no-untyped-call]
+    with torch._C.DisableTorchFunction():  # its products are encoded once, also in a mode
+        return cast(Tensor, function.apply(*arguments))  # type: ignore[no-untyped-call]
 
 
 def _unfolded_convolution(
@@ -135,7 +178,7 @@ def _as_plain(
     inside = [slice(0, (n - 1) * jump + 1, jump) for n, jump in zip(
         x.shape[2:], stride, strict=True)]  # fmt: skip
     spread[(slice(None), slice(None), *inside)] = x
-    grouped = weight.flip(tuple(range(2, 2 + dims))).unflatten(0, (groups, -1))
+    grouped = weight.flip(tuple(range(2, 2 + dims))).reshape(groups, -1, *weight.shape[1:])
     turned = grouped.transpose(1, 2).flatten(0, 1)
     around = tuple(
         gap * (taps - 1) - pad
@@ -174,7 +217,8 @@ class _BatchedProduct(Function):
 
     @staticmethod
     def forward(ctx: Any, left: Tensor, right: Tensor, operands: Operands) -> Tensor:
-        a, b = _each(operands.x, left), _each(operands.x, right)
+        x = operands.encoding.x
+        a, b = _each(operands.x, left, x), _each(operands.x, right, x)
         ctx.save_for_backward(operands.to_save(left, a), operands.to_save(right, b))
         ctx.operands = operands
         return a @ b.mT
@@ -184,20 +228,31 @@ class _BatchedProduct(Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         left, right = ctx.saved_tensors
         operands: Operands = ctx.operands
-        rounded = _each(operands.grad, grad)
+        x, by = operands.encoding.x, operands.encoding.grad
+        rounded = _each(operands.grad, grad, by)
         if not operands.reblocks:
             return rounded @ right, rounded.mT @ left, None
-        along_rows = _each(operands.grad, grad.mT)
+        along_rows = _each(operands.grad, grad.mT, by)
         return (
-            rounded @ _each(operands.x, right.mT).mT,
-            along_rows @ _each(operands.x, left.mT).mT,
+            rounded @ _each(operands.x, right.mT, x).mT,
+            along_rows @ _each(operands.x, left.mT, x).mT,
             None,
         )
 
 
-def _each(encode_matrix: Any, matrices: Tensor) -> Tensor:
+def _each(
+    encode_matrix: Callable[[Tensor], Tensor], matrices: Tensor, number_format: Format
+) -> Tensor:
     """Round each matrix of a batch (batch, rows, columns) in blocks of its own."""
-    return torch.stack([encode_matrix(matrix) for matrix in matrices.unbind(0)])
+    tile = None if isinstance(number_format, Fixed) else number_format.tile
+    apart = isinstance(number_format, Float) and not number_format.scaled
+    height = 1 if apart else tile[0] if tile is not None else None
+    if height is None or matrices.numel() == 0:
+        return torch.stack([encode_matrix(matrix) for matrix in matrices.unbind(0)])
+    # Zeros below a matrix end its last row of tiles, so that the batch is one matrix.
+    rows = matrices.shape[1]
+    padded = torch.nn.functional.pad(matrices, (0, 0, 0, -rows % height))
+    return encode_matrix(padded.flatten(0, 1)).view(padded.shape)[:, :rows]
 
 
 class _Convolution(Function):

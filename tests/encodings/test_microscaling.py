@@ -1,4 +1,4 @@
-"""OCP MX formats against the element types of ml_dtypes, with scales in exact integer arithmetic."""
+"""OCP MX formats against the element types of ml_dtypes, scales in exact arithmetic."""
 
 import ml_dtypes
 import numpy as np

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from equinox.encodings import ENCODINGS, convert, derive_encoding
-from equinox.encodings.modules import EncodedConv2d, EncodedLinear, encoded_weights
+from equinox.encodings.conversion import encoded_weights
+from equinox.encodings.modules import EncodedConv2d, EncodedLinear
 
 # With 22 bits and 1-value tiles, encoded products agree with PyTorch's to float32 accuracy.
 FINE = derive_encoding(
