@@ -116,7 +116,8 @@ def _limit(matrix: Tensor, number_format: Format) -> Tensor:
         case BlockFloat():
             largest = largest_of_block(matrix.abs(), number_format.tile)
             limit = 2 ** (number_format.mantissa_bits - 1) - 1
-            return step_of_block(largest, number_format) * limit
+            step = step_of_block(largest, number_format)
+            return step * limit
         case Float(scaled=True):
             largest = largest_of_block(matrix.abs(), number_format.tile)
             exponent = torch.frexp(largest).exponent - 1 - number_format.max_exponent

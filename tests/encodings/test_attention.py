@@ -38,7 +38,9 @@ OPTIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("options", "mask"), itertools.product(OPTIONS, ["none", "bool", "float"]))
+@pytest.mark.parametrize(
+    ("options", "mask"), list(itertools.product(OPTIONS, ["none", "bool", "float"]))
+)
 def test_multi_head_attention_is_that_of_pytorch(options, mask):
     torch.manual_seed(0)
     native = nn.MultiheadAttention(8, 2, **options)
@@ -78,14 +80,13 @@ def test_a_transformer_evaluates_with_encoded_products_too():
     with torch.no_grad():
         exact, fine, coarse = (m(x) for m in (model, convert(model, FINE), convert(model, "mxfp4")))
     assert torch.allclose(fine, exact, atol=1e-5)
-    assert 0.01 < (coarse - exact).abs().max()
+    assert (coarse - exact).abs().max() > 0.01
 
 
-@pytest.mark.parametrize("is_causal", [False, True])
-@pytest.mark.parametrize("kind", [None, torch.bool, torch.float32])
+@pytest.mark.parametrize(
+    ("is_causal", "kind"), [(False, None), (True, None), (False, torch.bool), (False, torch.float)]
+)
 def test_scaled_dot_product_attention_is_that_of_pytorch(is_causal, kind):
-    if is_causal and kind:
-        pytest.skip("PyTorch takes one or the other")
     q, k, v = normal(0, 2, 3, 5, 8), normal(1, 2, 3, 5, 8), normal(2, 2, 3, 5, 8)
     mask = None
     if kind:
