@@ -19,13 +19,19 @@ _LARGEST_EXPONENT = 120
 
 
 def round_blocks(
-    x: Tensor, block_float: BlockFloat, key: int | None, *, in_place: bool = False
+    x: Tensor,
+    block_float: BlockFloat,
+    key: int | None,
+    *,
+    in_place: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return float32 `x` of the CPU rounded to `block_float`, with the strides of `x` if dense.
 
     Blocks that are whole indices of dim 0, or the whole tensor, are found in any dense layout, for
     example channels last; random numbers then follow the order of memory. Other layouts are copied,
-    also with `in_place`, which otherwise returns `x` itself with its values rounded.
+    also with `in_place`, which otherwise returns `x` itself with its values rounded. `out` is where
+    to put the result; like `x` it is contiguous then.
     """
     tile = block_float.tile or (None, None)
     rows = x.shape[0] if x.ndim else 1
@@ -35,7 +41,8 @@ def round_blocks(
         outermost = rows == 1 or x.stride(0) == columns
         if width < columns or not outermost or not _is_dense(x):
             x = x.contiguous()
-    out = x if in_place else torch.empty_like(x)
+    if out is None:
+        out = x if in_place else torch.empty_like(x)
     if width >= columns and (height == 1 or height >= rows):
         shape = (1, x.numel()) if height >= rows else (rows, columns)
         return _run(x, out, shape, (1, shape[1]), block_float, key)

@@ -80,7 +80,7 @@ PINNED = [
     # One unit in the last place above 2**20: its float32 logarithm rounds to 20.
     ([1048576.125, 3.0], 8, [1048576.0, 0.0], [1040384.0, 0.0]),
     # Below the epsilon of 1e-8 a block is lost.
-    ([1e-12, 5e-13], 8, [9.9475983006414e-13, 4.973799150320701e-13], [0.0, 0.0]),
+    ([1e-12, 5e-13], 8, [70 * 2.0**-46, 35 * 2.0**-46], [0.0, 0.0]),
     # Values that round to the next power of two saturate in both.
     ([3.9, -3.9], 4, [3.5, -3.5], [3.5, -3.5]),
 ]

@@ -181,6 +181,17 @@ def test_the_result_goes_where_it_is_asked_and_never_aliases_the_input(name):
     assert torch.equal(quantize(x, get_encoding(name), out=x), expected)
 
 
+def test_a_result_may_go_to_any_layout_and_to_memory_that_the_input_shares():
+    x = normal(0, 30, 30)
+    expected = quantize(x, BlockFloat())
+    transposed = torch.empty(30, 30).T
+    assert torch.equal(quantize(x, BlockFloat(), out=transposed), expected)
+    memory = torch.empty(930)
+    memory[:900] = x.flatten()
+    shifted = memory[30:].view(30, 30)
+    assert torch.equal(quantize(memory[:900].view(30, 30), BlockFloat(), out=shifted), expected)
+
+
 def test_mistakes_are_named():
     x = normal(0, 3, 3)
     with pytest.raises(ValueError, match="needs a generator"):
