@@ -116,13 +116,12 @@ def _limit(matrix: Tensor, number_format: Format) -> Tensor:
         case BlockFloat():
             largest = largest_of_block(matrix.abs(), number_format.tile)
             limit = 2 ** (number_format.mantissa_bits - 1) - 1
-            step: Tensor = step_of_block(largest, number_format)
-            return step * limit
+            return torch.mul(step_of_block(largest, number_format), limit)
         case Float(scaled=True):
             largest = largest_of_block(matrix.abs(), number_format.tile)
-            exponent = torch.frexp(largest).exponent - 1 - number_format.max_exponent
+            exponent: Tensor = torch.frexp(largest).exponent - 1 - number_format.max_exponent
             low, high = number_format.min_scale_exponent, number_format.max_scale_exponent
-            scale = torch.ldexp(torch.ones_like(largest), exponent.clamp(low, high))
-            return torch.mul(scale, number_format.max_value)
+            top = torch.full_like(largest, number_format.max_value)
+            return torch.ldexp(top, exponent.clamp(low, high))
         case _:
             return torch.full_like(matrix, torch.inf)
