@@ -19,13 +19,19 @@ _LARGEST_EXPONENT = 120
 
 
 def round_blocks(
-    x: Tensor, block_float: BlockFloat, key: int | None, *, in_place: bool = False
+    x: Tensor,
+    block_float: BlockFloat,
+    key: int | None,
+    *,
+    in_place: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return float32 `x` of the CPU rounded to `block_float`, with the strides of `x` if dense.
 
     Blocks that are whole indices of dim 0, or the whole tensor, are found in any dense layout, for
     example channels last; random numbers then follow the order of memory. Other layouts are copied,
-    also with `in_place`, which otherwise returns `x` itself with its values rounded.
+    also with `in_place`, which otherwise returns `x` itself with its values rounded. `out` is where
+    to put the result; like `x` it is contiguous then.
     """
     tile = block_float.tile or (None, None)
     rows = x.shape[0] if x.ndim else 1
@@ -35,7 +41,8 @@ def round_blocks(
         outermost = rows == 1 or x.stride(0) == columns
         if width < columns or not outermost or not _is_dense(x):
             x = x.contiguous()
-    out = x if in_place else torch.empty_like(x)
+    if out is None:
+        out = x if in_place else torch.empty_like(x)
     if width >= columns and (height == 1 or height >= rows):
         shape = (1, x.numel()) if height >= rows else (rows, columns)
         return _run(x, out, shape, (1, shape[1]), block_float, key)
@@ -109,8 +116,13 @@ def round_fixed(x: Tensor, fixed: Fixed, key: int | None) -> Tensor:
 def round_scaled(x: Tensor, scaled: Float, key: int | None) -> Tensor | None:
     """Return float32 `x` of the CPU rounded to a `scaled` format of floating point.
 
-    None where its steps are not normal numbers, so that float32 does not suffice.
+    None where its steps are not normal numbers, so that float32 does not suffice, and where its
+    tiles have more than one row.
     """
+    if scaled.tile is not None:
+        return _round_scaled_rows(x, scaled, key) if scaled.tile[0] == 1 else None
+    if scaled.scale_bits is not None:
+        return None
     x = x if _is_dense(x) else x.contiguous()
     flat = x.as_strided((x.numel(),), (1,)).numpy()
     largest = _largest(flat)
@@ -129,6 +141,20 @@ def round_scaled(x: Tensor, scaled: Float, key: int | None) -> Tensor | None:
     target = out.as_strided((x.numel(),), (1,)).numpy()
     bits = flat.view(np.uint32)
     kernels.round_floats(flat, bits, target, 1 / step, step, limit, _halves(key))
+    return out
+
+
+def _round_scaled_rows(x: Tensor, scaled: Float, key: int | None) -> Tensor:
+    x = x.contiguous()
+    out = torch.empty_like(x)
+    shape = (x.shape[0] if x.ndim else 1, -1)
+    source, target = x.view(shape).numpy(), out.view(shape).numpy()
+    width = (scaled.tile and scaled.tile[1]) or source.shape[1]
+    kernels.round_scaled_rows(
+        source, source.view(np.uint32), target, width, scaled.mantissa_bits,
+        (scaled.min_exponent, scaled.max_exponent),
+        (scaled.min_scale_exponent, scaled.max_scale_exponent), scaled.max_value, _halves(key),
+    )  # fmt: skip
     return out
 
 

@@ -1,165 +1,47 @@
-"""Number formats and encodings as data; adding an encoding is one entry of `ENCODINGS`.
+"""Encodings as data: a number format for each role; adding one is an entry of `ENCODINGS`.
 
-`mantissa_bits` counts the sign everywhere. Nothing here imports torch.
+Nothing here imports torch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Literal, TypeAlias, final, get_args
+from typing import final, get_args
 
-Rounding: TypeAlias = Literal["nearest", "stochastic"]
-ExponentRule: TypeAlias = Literal["floor", "ceil"]
-Blocks: TypeAlias = Literal["sample", "tile", "reduction"]
-#: Height and width of a block of the matrix (dim 0, all other dims). None along an axis is all of
-#: it: (1, None) is one exponent per index of dim 0. None alone is the whole tensor.
-Tile: TypeAlias = tuple[int | None, int | None] | None
+from equinox.encodings.number_formats import (
+    BF16,
+    FP32,
+    SAMPLE,
+    BlockFloat,
+    Blocks,
+    ExponentRule,
+    Fixed,
+    Float,
+    Format,
+    Rounding,
+    Tile,
+    check_bits,
+    check_choice,
+)
 
-SAMPLE: Tile = (1, None)
-
-
-def _check_choice(what: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"{what} is {value!r}; choose one of {', '.join(choices)}")
-
-
-def _check_bits(what: str, value: object, low: int, high: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise ValueError(f"{what} is {value!r}; it must be an integer from {low} to {high}")
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class Float:
-    """A floating point number of its own exponent; Float(8, 24 bits) is IEEE single precision.
-
-    The smallest binade is that of the subnormals, as in IEEE 754. What exceeds the largest value
-    becomes infinite, or saturates where `finite`. Infinities and NaN stay what they are.
-    """
-
-    exponent_bits: int
-    #: Sign and fraction; with the implicit leading bit, this is also the number of digits.
-    mantissa_bits: int
-    rounding: Rounding = "nearest"
-    #: The top binade holds numbers, without an infinity (OCP FP8 E4M3: up to 448), and saturates.
-    finite: bool = False
-    #: The tensor is first scaled by the power of two that brings its maximum to the top binade.
-    scaled: bool = False
-
-    def __post_init__(self) -> None:
-        _check_bits("exponent_bits", self.exponent_bits, 2, 8)
-        _check_bits("mantissa_bits", self.mantissa_bits, 2, 24)
-        _check_choice("rounding", self.rounding, get_args(Rounding))
-
-    @property
-    def bits(self) -> float:
-        """Bits of one value."""
-        return self.exponent_bits + self.mantissa_bits
-
-    @property
-    def is_fp32(self) -> bool:
-        """Whether every float32 is representable, so that nothing is rounded."""
-        return self.exponent_bits == 8 and self.mantissa_bits == 24
-
-    @property
-    def max_exponent(self) -> int:
-        """Exponent of the largest value."""
-        return (1 << self.exponent_bits - 1) - (0 if self.finite else 1)
-
-    @property
-    def min_exponent(self) -> int:
-        """Exponent of the smallest normal value."""
-        return 2 - (1 << self.exponent_bits - 1)
-
-    @property
-    def max_value(self) -> float:
-        """The largest finite value; a `finite` format gives its last code to NaN."""
-        digits = 2**self.mantissa_bits - (2 if self.finite else 1)
-        return float(digits) * 2.0 ** (self.max_exponent - self.mantissa_bits + 1)
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class BlockFloat:
-    """Block floating point: one exponent a block, a signed mantissa a value.
-
-    A block's exponent is e = floor(log2(max |x|)). Values are multiples of the
-    step 2**(e - mantissa_bits + 2), within ±(2**(mantissa_bits - 1) - 1) steps.
-
-    Source: Drumond et al., "Training DNNs with Hybrid Block Floating Point", NeurIPS 2018.
-    """
-
-    #: Bits of a mantissa, its sign included.
-    mantissa_bits: int = 8
-    tile: Tile = (24, 24)
-    #: "ceil" is the authors' public emulator: e + 1 = ceil(log2(max |x| + 1e-8)) in float32.
-    exponent_rule: ExponentRule = "floor"
-    rounding: Rounding = "nearest"
-    #: Bits of a block's exponent, in two's complement; an exponent out of range saturates.
-    exponent_bits: int = 10
-
-    def __post_init__(self) -> None:
-        _check_bits("mantissa_bits", self.mantissa_bits, 2, 24)
-        _check_bits("exponent_bits", self.exponent_bits, 2, 10)
-        _check_choice("exponent_rule", self.exponent_rule, get_args(ExponentRule))
-        _check_choice("rounding", self.rounding, get_args(Rounding))
-        if self.tile is not None:
-            if not isinstance(self.tile, tuple) or len(self.tile) != 2:
-                raise ValueError(f"tile is {self.tile!r}; write (rows, columns), or None")
-            for size in self.tile:
-                if size is not None:
-                    _check_bits("a side of tile", size, 1, 2**31)
-
-    @property
-    def values_per_block(self) -> int | None:
-        """Values that share an exponent; None where the tensor's shape decides it."""
-        if self.tile is None or None in self.tile:
-            return None
-        rows, columns = self.tile
-        return (rows or 1) * (columns or 1)
-
-    @property
-    def bits(self) -> float:
-        """Bits of one value with its part of the exponent, negligible in an unbounded block."""
-        return self.mantissa_bits + (
-            self.exponent_bits / self.values_per_block if self.values_per_block else 0
-        )
-
-    @property
-    def min_exponent(self) -> int:
-        """The smallest exponent of a block."""
-        return -(1 << self.exponent_bits - 1)
-
-    @property
-    def max_exponent(self) -> int:
-        """The largest exponent of a block."""
-        return (1 << self.exponent_bits - 1) - 1
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class Fixed:
-    """Signed integers times one scale a tensor, max |x| / (2**(mantissa_bits - 1) - 1)."""
-
-    #: Bits of a value, its sign included.
-    mantissa_bits: int = 8
-    rounding: Rounding = "nearest"
-
-    def __post_init__(self) -> None:
-        _check_bits("mantissa_bits", self.mantissa_bits, 2, 24)
-        _check_choice("rounding", self.rounding, get_args(Rounding))
-
-    @property
-    def bits(self) -> float:
-        """Bits of one value; the scale of the tensor is negligible."""
-        return self.mantissa_bits
-
-
-Format: TypeAlias = Float | BlockFloat | Fixed
-
-FP32 = Float(exponent_bits=8, mantissa_bits=24)
-BF16 = Float(exponent_bits=8, mantissa_bits=8)
+__all__ = [
+    "BF16",
+    "ENCODINGS",
+    "FP32",
+    "SAMPLE",
+    "BlockFloat",
+    "Blocks",
+    "Encoding",
+    "ExponentRule",
+    "Fixed",
+    "Float",
+    "Format",
+    "Rounding",
+    "Tile",
+    "derive_encoding",
+    "get_encoding",
+]
 
 
 @final
@@ -185,7 +67,7 @@ class Encoding:
     blocks: Blocks = "tile"
 
     def __post_init__(self) -> None:
-        _check_choice("blocks", self.blocks, get_args(Blocks))
+        check_choice("blocks", self.blocks, get_args(Blocks))
 
     @property
     def mantissa_bits(self) -> int:
@@ -200,7 +82,7 @@ class Encoding:
     @property
     def tile(self) -> Tile:
         """Blocks of the weights; None where one scale serves the tensor, or none is shared."""
-        return self.w.tile if isinstance(self.w, BlockFloat) else None
+        return None if isinstance(self.w, Fixed) else self.w.tile
 
     @property
     def shares_exponent(self) -> bool:
@@ -249,22 +131,24 @@ class _BlockChoices:
     blocks: Blocks = "sample"
     exponent_rule: ExponentRule = "floor"
     exponent_bits: int = 10
+    exponent_has_nan: bool = False
 
 
 def _block_encoding(name: str, choices: _BlockChoices) -> Encoding:
     """Return the encoding of these choices; 32 bits of storage are IEEE single precision."""
-    _check_choice("storage_rounding", choices.storage_rounding, get_args(Rounding))
+    check_choice("storage_rounding", choices.storage_rounding, get_args(Rounding))
     w = BlockFloat(
         mantissa_bits=choices.mantissa_bits,
         tile=choices.tile,
         exponent_rule=choices.exponent_rule,
         rounding=choices.rounding,
         exponent_bits=choices.exponent_bits,
+        exponent_has_nan=choices.exponent_has_nan,
     )
     x = replace(w, tile=SAMPLE) if choices.blocks == "sample" else w
     storage: Format = FP32
     if choices.storage_bits != 32:
-        _check_bits("storage_bits", choices.storage_bits, choices.mantissa_bits, 24)
+        check_bits("storage_bits", choices.storage_bits, choices.mantissa_bits, 24)
         storage = replace(w, mantissa_bits=choices.storage_bits, rounding=choices.storage_rounding)
     grad = replace(x, rounding=choices.gradient_rounding)
     return Encoding(name=name, x=x, w=w, grad=grad, storage=storage, blocks=choices.blocks)
@@ -287,6 +171,7 @@ def _choices_of(encoding: Encoding) -> _BlockChoices:
         blocks=encoding.blocks,
         exponent_rule=w.exponent_rule,
         exponent_bits=w.exponent_bits,
+        exponent_has_nan=w.exponent_has_nan,
     )
 
 
@@ -295,6 +180,16 @@ def _plain(name: str, operand: Format, grad: Format | None = None) -> Encoding:
     return Encoding(name=name, x=operand, w=operand, grad=grad or operand, storage=FP32)
 
 
+def _microscaled(name: str, operand: Format) -> Encoding:
+    """Return an encoding of OCP MX, whose blocks lie along the reduced dimension.
+
+    Source: Open Compute Project, "OCP Microscaling Formats (MX) Specification", v1.0, 2023.
+    """
+    return replace(_plain(name, operand), blocks="reduction")
+
+
+#: Blocks of OCP MX: 32 values of a row.
+_MX: Tile = (1, 32)
 _E4M3 = Float(exponent_bits=4, mantissa_bits=4, finite=True, scaled=True)
 _E5M2 = Float(exponent_bits=5, mantissa_bits=3, scaled=True)
 
@@ -315,6 +210,25 @@ ENCODINGS: Mapping[str, Encoding] = {
         _plain("int8", Fixed(mantissa_bits=8)),
         # OCP 8-bit floating point: E4M3 forward, E5M2 for gradients.
         _plain("fp8_e4m3", _E4M3, _E5M2),
+        # INT8 of OCP MX counts in steps of 2**-6, and its code -128 may stay unused (5.3.4): it is
+        # block floating point with a scale of E8M0.
+        _microscaled(
+            "mxint8",
+            BlockFloat(mantissa_bits=8, tile=_MX, exponent_bits=8, exponent_has_nan=True),
+        ),
+        _microscaled("mxfp8_e4m3", replace(_E4M3, tile=_MX, scale_bits=8)),
+        _microscaled(
+            "mxfp4",
+            Float(
+                exponent_bits=2,
+                mantissa_bits=2,
+                finite=True,
+                has_nan=False,
+                scaled=True,
+                tile=_MX,
+                scale_bits=8,
+            ),
+        ),
     )
 }
 
@@ -324,7 +238,8 @@ def derive_encoding(name: str, *, base: str, overrides: Mapping[str, object]) ->
 
     `overrides` may set mantissa_bits, tile ([rows, columns], or None for one exponent a tensor),
     storage_bits (32 is IEEE single precision), rounding (of activations and weights),
-    gradient_rounding, storage_rounding, blocks, exponent_rule and exponent_bits.
+    gradient_rounding, storage_rounding, blocks, exponent_rule, exponent_bits and exponent_has_nan
+    (the lowest exponent is taken by NaN).
 
     Raises:
         ValueError: `base` is unknown or has no blocks; a key is unknown or its value not allowed.

@@ -10,6 +10,7 @@ Source: Drumond et al., "Training DNNs with Hybrid Block Floating Point", NeurIP
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from equinox.encodings.formats import Fixed, Float, Format
 from equinox.encodings.operands import Operands
 
 
@@ -33,10 +35,50 @@ def matmul(left: Tensor, right: Tensor, operands: Operands) -> Tensor:
     samples, an exponent per row of `left` and per column of `right`.
     """
     batch = torch.broadcast_shapes(left.shape[:-2], right.shape[:-2])  # type: ignore[no-untyped-call]
+    if not batch and left.ndim == 2:
+        return _apply(_BatchedProduct, left[None], right.mT[None], operands)[0]
     left = left.expand(*batch, *left.shape[-2:]).reshape(-1, *left.shape[-2:])
     right = right.expand(*batch, *right.shape[-2:]).reshape(-1, *right.shape[-2:])
     products = _apply(_BatchedProduct, left, right.mT, operands)
     return products.reshape(*batch, *products.shape[-2:])
+
+
+def attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    operands: Operands,
+    *,
+    mask: Tensor | None = None,
+    dropout: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Return attention's result (..., n, d) and its weights (..., n, m), from (..., n or m, d).
+
+    Both products encode their operands; the softmax is in FP32. `mask` is added to the scores, or,
+    of booleans, says where to attend. A query that may attend nowhere has weights of zero.
+    """
+    scores = matmul(query, key.mT, operands)
+    scores = scores * (query.shape[-1] ** -0.5 if scale is None else scale)
+    if is_causal:
+        allowed = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+        mask = allowed if mask is None else _both_masks(allowed, mask)
+    if mask is None:
+        weights = scores.softmax(-1)
+    else:
+        if mask.dtype is torch.bool:
+            scores = scores.masked_fill(~mask, -torch.inf)
+        else:
+            scores = scores + mask
+        nowhere = scores.isneginf().all(-1, keepdim=True)
+        weights = scores.masked_fill(nowhere, 0).softmax(-1).masked_fill(nowhere, 0)
+    dropped = torch.nn.functional.dropout(weights, dropout) if dropout else weights
+    return matmul(dropped, value, operands), weights
+
+
+def _both_masks(allowed: Tensor, mask: Tensor) -> Tensor:
+    return allowed & mask if mask.dtype is torch.bool else mask.masked_fill(~allowed, -torch.inf)
 
 
 def convolution(
@@ -56,33 +98,21 @@ def convolution(
 
     Blocks of the weight are tiles of the matrix (dim 0, all other dims). With blocks along the
     reduced dimension, the convolution is the product of the unfolded input (batch x positions,
-    channels x kernel) with that matrix.
-
-    Raises:
-        ValueError: blocks lie along the reduced dimension, and the convolution is transposed or
-            has other than one or two dimensions.
+    channels x kernel) with that matrix; a transposed one then is the plain convolution of the
+    input, spread out by zeros, with the kernel turned round.
     """
     zeros = (0,) * len(stride)
     geometry = (stride, padding, dilation, transposed, output_padding or zeros, groups)
     if not operands.reblocks:
         return _apply(_Convolution, x, weight, bias, operands, geometry)
-    if transposed or len(stride) > 2:
-        raise ValueError(
-            f"encoding {operands.encoding.name} has blocks along the reduced dimension, which is "
-            "written for convolutions of one and two dimensions; skip this module, or choose "
-            "blocks of samples or tiles"
-        )
-    if len(stride) == 1:
-        flat = convolution(
-            x.unsqueeze(2), weight.unsqueeze(2), bias, operands, groups=groups,
-            stride=(1, *stride), padding=(0, *padding), dilation=(1, *dilation),
-        )  # fmt: skip
-        return flat.squeeze(2)
+    if transposed:
+        x, weight, stride, padding = _as_plain(x, weight, geometry)
     return _unfolded_convolution(x, weight, bias, operands, stride, padding, dilation, groups)
 
 
 def _apply(function: type[Function], *arguments: object) -> Tensor:
-    return cast(Tensor, function.apply(*arguments))  # type: ignore[no-untyped-call]
+    with torch._C.DisableTorchFunction():  # its products are encoded once, also in a mode
+        return cast(Tensor, function.apply(*arguments))  # type: ignore[no-untyped-call]
 
 
 def _unfolded_convolution(
@@ -95,22 +125,66 @@ def _unfolded_convolution(
     dilation: tuple[int, ...],
     groups: int,
 ) -> Tensor:
-    kernel = tuple(weight.shape[2:])
-    unfold = torch.nn.functional.unfold
-    columns = unfold(x, kernel, dilation=dilation, padding=padding, stride=stride)
-    height, width = (
-        (size + 2 * pad - gap * (taps - 1) - 1) // jump + 1
-        for size, pad, gap, taps, jump in zip(
-            x.shape[2:], padding, dilation, kernel, stride, strict=True
-        )
-    )
+    columns, positions = _unfold(x, tuple(weight.shape[2:]), stride, padding, dilation)
     parts = [
         linear(part.mT, matrix.flatten(1), None, operands)
         for part, matrix in zip(columns.chunk(groups, 1), weight.chunk(groups, 0), strict=True)
     ]
     product = torch.cat(parts, dim=-1)  # (batch, positions, outputs)
     product = product if bias is None else product + bias
-    return product.mT.reshape(x.shape[0], -1, height, width)
+    return product.mT.reshape(x.shape[0], -1, *positions)
+
+
+def _unfold(
+    x: Tensor,
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> tuple[Tensor, tuple[int, ...]]:
+    """Return the columns (batch, channels x kernel, positions), and the positions' shape."""
+    positions = tuple(
+        (size + 2 * pad - gap * (taps - 1) - 1) // jump + 1
+        for size, pad, gap, taps, jump in zip(
+            x.shape[2:], padding, dilation, kernel, stride, strict=True
+        )
+    )
+    if len(kernel) <= 2 and min(padding) >= 0:
+        lead = (1,) * (2 - len(kernel))
+        x = x.reshape(*x.shape[:2], *lead, *x.shape[2:])
+        columns = torch.nn.functional.unfold(
+            x, lead + kernel, dilation=lead + dilation, stride=lead + stride,
+            padding=(0,) * len(lead) + padding,
+        )  # fmt: skip
+        return columns, positions
+    dims = len(kernel)
+    windows = torch.nn.functional.pad(x, [pad for p in reversed(padding) for pad in (p, p)])
+    for dim, (taps, gap, jump) in enumerate(zip(kernel, dilation, stride, strict=True), start=2):
+        windows = windows.unfold(dim, gap * (taps - 1) + 1, jump)[..., ::gap]
+    # (batch, channels, positions, kernel)
+    order = (0, 1, *range(2 + dims, 2 + 2 * dims), *range(2, 2 + dims))
+    return windows.permute(order).flatten(1, 1 + dims).flatten(2), positions
+
+
+def _as_plain(
+    x: Tensor, weight: Tensor, geometry: tuple[Any, ...]
+) -> tuple[Tensor, Tensor, tuple[int, ...], tuple[int, ...]]:
+    """Return input, weight, stride and padding of the plain equal of a transposed convolution."""
+    stride, padding, dilation, _, output_padding, groups = geometry
+    dims = len(stride)
+    sizes = [(n - 1) * jump + 1 + more for n, jump, more in zip(
+        x.shape[2:], stride, output_padding, strict=True)]  # fmt: skip
+    spread = x.new_zeros(*x.shape[:2], *sizes)
+    inside = [slice(0, (n - 1) * jump + 1, jump) for n, jump in zip(
+        x.shape[2:], stride, strict=True)]  # fmt: skip
+    spread[(slice(None), slice(None), *inside)] = x
+    grouped = weight.flip(tuple(range(2, 2 + dims))).reshape(groups, -1, *weight.shape[1:])
+    turned = grouped.transpose(1, 2).flatten(0, 1)
+    around = tuple(
+        gap * (taps - 1) - pad
+        for gap, taps, pad in zip(dilation, weight.shape[2:], padding, strict=True)
+    )
+    return spread, turned, (1,) * dims, around
 
 
 class _Linear(Function):
@@ -143,7 +217,8 @@ class _BatchedProduct(Function):
 
     @staticmethod
     def forward(ctx: Any, left: Tensor, right: Tensor, operands: Operands) -> Tensor:
-        a, b = _each(operands.x, left), _each(operands.x, right)
+        x = operands.encoding.x
+        a, b = _each(operands.x, left, x), _each(operands.x, right, x)
         ctx.save_for_backward(operands.to_save(left, a), operands.to_save(right, b))
         ctx.operands = operands
         return a @ b.mT
@@ -153,20 +228,31 @@ class _BatchedProduct(Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         left, right = ctx.saved_tensors
         operands: Operands = ctx.operands
-        rounded = _each(operands.grad, grad)
+        x, by = operands.encoding.x, operands.encoding.grad
+        rounded = _each(operands.grad, grad, by)
         if not operands.reblocks:
             return rounded @ right, rounded.mT @ left, None
-        along_rows = _each(operands.grad, grad.mT)
+        along_rows = _each(operands.grad, grad.mT, by)
         return (
-            rounded @ _each(operands.x, right.mT).mT,
-            along_rows @ _each(operands.x, left.mT).mT,
+            rounded @ _each(operands.x, right.mT, x).mT,
+            along_rows @ _each(operands.x, left.mT, x).mT,
             None,
         )
 
 
-def _each(encode_matrix: Any, matrices: Tensor) -> Tensor:
+def _each(
+    encode_matrix: Callable[[Tensor], Tensor], matrices: Tensor, number_format: Format
+) -> Tensor:
     """Round each matrix of a batch (batch, rows, columns) in blocks of its own."""
-    return torch.stack([encode_matrix(matrix) for matrix in matrices.unbind(0)])
+    tile = None if isinstance(number_format, Fixed) else number_format.tile
+    apart = isinstance(number_format, Float) and not number_format.scaled
+    height = 1 if apart else tile[0] if tile is not None else None
+    if height is None or matrices.numel() == 0:
+        return torch.stack([encode_matrix(matrix) for matrix in matrices.unbind(0)])
+    # Zeros below a matrix end its last row of tiles, so that the batch is one matrix.
+    rows = matrices.shape[1]
+    padded = torch.nn.functional.pad(matrices, (0, 0, 0, -rows % height))
+    return encode_matrix(padded.flatten(0, 1)).view(padded.shape)[:, :rows]
 
 
 class _Convolution(Function):

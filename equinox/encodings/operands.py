@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import final
+from typing import Literal, TypeAlias, final
 
 import torch
 from torch import Tensor
 
-from equinox.encodings.formats import BlockFloat, Encoding
+from equinox.encodings.formats import Encoding, Fixed, Format
 from equinox.encodings.rounding import encode
+
+Role: TypeAlias = Literal["x", "w", "grad"]
 
 
 @final
@@ -23,6 +26,8 @@ class Operands:
 
     encoding: Encoding
     generator: torch.Generator | None = None
+    #: Told of each operand: its role, format, and values before and after rounding.
+    observer: Callable[[Role, Format, Tensor, Tensor], None] | None = None
 
     @property
     def reblocks(self) -> bool:
@@ -30,20 +35,20 @@ class Operands:
         encoding = self.encoding
         operands = (encoding.x, encoding.w, encoding.grad)
         return encoding.blocks == "reduction" and any(
-            isinstance(operand, BlockFloat) and operand.tile is not None for operand in operands
+            not isinstance(operand, Fixed) and operand.tile is not None for operand in operands
         )
 
     def x(self, rows: Tensor) -> Tensor:
         """Return activations, rounded."""
-        return encode(rows, self.encoding.x, self.generator)
+        return self._encode("x", self.encoding.x, rows)
 
     def w(self, weight: Tensor) -> Tensor:
         """Return a weight's narrow copy."""
-        return encode(weight, self.encoding.w, self.generator)
+        return self._encode("w", self.encoding.w, weight)
 
     def grad(self, rows: Tensor) -> Tensor:
         """Return gradients of a product's result, rounded."""
-        return encode(rows, self.encoding.grad, self.generator)
+        return self._encode("grad", self.encoding.grad, rows)
 
     def to_save(self, operand: Tensor, rounded: Tensor) -> Tensor:
         """Return what the backward pass needs of an operand of the forward pass."""
@@ -62,3 +67,15 @@ class Operands:
         if self.reblocks:
             return self.grad(grad.T) @ self.x(saved_rows.T).T
         return rounded_grad.T @ saved_rows
+
+    def _encode(self, role: Role, number_format: Format, values: Tensor) -> Tensor:
+        rounded = encode(values, number_format, self.generator)
+        if self.observer is not None:
+            self.observer(role, number_format, values, rounded)
+        return rounded
+
+
+def operands_of(module: torch.nn.Module) -> Operands | None:
+    """Return what an encoded layer rounds its operands with; None of other modules."""
+    found = module.__dict__.get("operands")
+    return found if isinstance(found, Operands) else None

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from equinox.encodings.functional import linear
 from equinox.encodings.operands import Operands
 
 
@@ -28,6 +29,25 @@ def lstm_layer(
     w_ih, w_hh, b_ih, b_hh = (*weights, None, None)[:4]
     outputs = _Lstm.apply(x, h, c, w_ih, w_hh, b_ih, b_hh, operands)  # type: ignore[no-untyped-call]
     return cast(tuple[Tensor, Tensor], outputs)
+
+
+def projected_lstm_layer(
+    x: Tensor, h: Tensor, c: Tensor, weights: tuple[Tensor, ...], operands: Operands
+) -> tuple[Tensor, Tensor]:
+    """Return what `lstm_layer` does, of a layer whose output is a product with `weights[-1]`.
+
+    Its products are those of `linear`, one by one, so that weights are rounded at each time step.
+    """
+    w_ih, w_hh, *biases, w_hr = weights
+    b_ih, b_hh = biases or (None, None)
+    gates = linear(x, w_ih, b_ih, operands)
+    outputs = []
+    for gate in gates.unbind(0):
+        i, f, g, o = (gate + linear(h, w_hh, b_hh, operands)).chunk(4, -1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = linear(o.sigmoid() * c.tanh(), w_hr, None, operands)
+        outputs.append(h)
+    return torch.stack(outputs), c
 
 
 def gru_layer(x: Tensor, h: Tensor, weights: tuple[Tensor, ...], operands: Operands) -> Tensor:

@@ -37,13 +37,18 @@ def quantize(x: Tensor, number_format: Format, key: int | None = None) -> Tensor
 
 
 def _block_float(matrix: Tensor, block_float: BlockFloat, key: int | None) -> Tensor:
-    largest = _largest_of_block(matrix.abs(), block_float.tile)
-    exponent = _exponent(largest, block_float.exponent_rule)
-    exponent = exponent.clamp(block_float.min_exponent, block_float.max_exponent)
-    step = _power_of_two(exponent - block_float.mantissa_bits + 2)
+    largest = largest_of_block(matrix.abs(), block_float.tile)
+    step = step_of_block(largest, block_float)
     limit = 2 ** (block_float.mantissa_bits - 1) - 1
     mantissa = _round(matrix / step, key).clamp(-limit, limit)
     return _where_finite(largest, torch.where(largest > 0, mantissa * step, matrix))
+
+
+def step_of_block(largest: Tensor, block_float: BlockFloat) -> Tensor:
+    """Return the step of a block whose largest magnitude is `largest`."""
+    exponent = _exponent(largest, block_float.exponent_rule)
+    exponent = exponent.clamp(block_float.min_exponent, block_float.max_exponent)
+    return _power_of_two(exponent - block_float.mantissa_bits + 2)
 
 
 def _fixed(matrix: Tensor, fixed: Fixed, key: int | None) -> Tensor:
@@ -55,15 +60,12 @@ def _fixed(matrix: Tensor, fixed: Fixed, key: int | None) -> Tensor:
 
 
 def _float(matrix: Tensor, float_: Float, key: int | None) -> Tensor:
+    finite, scale = matrix, torch.ones((), dtype=matrix.dtype, device=matrix.device)
     if float_.scaled:
-        largest = matrix.abs().amax()
-        if not largest.isfinite():
-            return torch.full_like(matrix, torch.nan)
-        if largest == 0:
-            return matrix
-        scale = _power_of_two(float_.max_exponent - _exponent(largest, "floor"))
-    else:
-        scale = torch.ones((), dtype=matrix.dtype, device=matrix.device)
+        finite = largest_of_block(matrix.abs(), float_.tile)
+        shared = _exponent(finite, "floor") - float_.max_exponent
+        shared = shared.clamp(float_.min_scale_exponent, float_.max_scale_exponent)
+        scale = _power_of_two(-shared)
     scaled = matrix * scale
     exponent = _exponent(scaled.abs(), "floor").clamp(min=float_.min_exponent)
     step = _power_of_two(exponent - float_.mantissa_bits + 1)
@@ -73,7 +75,7 @@ def _float(matrix: Tensor, float_: Float, key: int | None) -> Tensor:
     else:
         overflows = rounded.abs() > float_.max_value
         rounded = torch.where(overflows, rounded.sign() * torch.inf, rounded)
-    return _where_finite(matrix, rounded / scale)
+    return _where_finite(finite, rounded / scale)
 
 
 def _where_finite(condition: Tensor, rounded: Tensor) -> Tensor:
@@ -81,7 +83,7 @@ def _where_finite(condition: Tensor, rounded: Tensor) -> Tensor:
     return torch.where(condition.isfinite(), rounded, torch.nan)
 
 
-def _largest_of_block(magnitude: Tensor, tile: Tile) -> Tensor:
+def largest_of_block(magnitude: Tensor, tile: Tile) -> Tensor:
     """Return, for each value, the largest `magnitude` of its block; NaN wins."""
     rows, columns = magnitude.shape
     height, width = tile or (None, None)

@@ -51,9 +51,11 @@ def quantize(
         number_format = replace(number_format, tile=SAMPLE)
     _check(x, out)
     values = x.detach()
-    rounded = encode(values, number_format, generator)
     if out is not None:
-        return out.copy_(rounded)
+        target = out if _may_write(values, out) else None
+        rounded = encode(values, number_format, generator, out=target)
+        return out if rounded is out else out.copy_(rounded)
+    rounded = encode(values, number_format, generator)
     return values.clone() if rounded is values else rounded
 
 
@@ -63,15 +65,17 @@ def encode(
     generator: torch.Generator | None,
     *,
     in_place: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return `x` rounded, without checks; `x` itself where the format holds every float32.
 
-    `in_place` permits to overwrite `x`; where the result is not `x`, it was left as it was.
+    `in_place` permits to overwrite `x`, and `out` another tensor, contiguous like `x`; where the
+    result is neither, they were left as they were.
     """
     key = _key(number_format, generator)
     if x.dtype is not torch.float32 or x.device.type != "cpu" or x.numel() == 0:
         return reference.quantize(x, number_format, key)
-    rounded = _encode_float32(x, number_format, key, in_place)
+    rounded = _encode_float32(x, number_format, key, in_place, out)
     return reference.quantize(x, number_format, key) if rounded is None else rounded
 
 
@@ -83,7 +87,7 @@ def encode_in_place(x: Tensor, number_format: Format, generator: torch.Generator
 
 
 def _encode_float32(
-    x: Tensor, number_format: Format, key: int | None, in_place: bool
+    x: Tensor, number_format: Format, key: int | None, in_place: bool, out: Tensor | None
 ) -> Tensor | None:
     """Return `x`, of the CPU, rounded by other means than the reference, or None."""
     if number_format == FP32:
@@ -95,7 +99,7 @@ def _encode_float32(
 
     match number_format:
         case BlockFloat(exponent_rule="floor"):
-            return fast.round_blocks(x, number_format, key, in_place=in_place)
+            return fast.round_blocks(x, number_format, key, in_place=in_place, out=out)
         case Fixed():
             return fast.round_fixed(x, number_format, key)
         case Float(scaled=True):
@@ -110,6 +114,12 @@ def _key(number_format: Format, generator: torch.Generator | None) -> int | None
     if generator is None:
         raise ValueError("stochastic rounding needs a generator; pass a seeded torch.Generator")
     return draw_key(generator)
+
+
+def _may_write(x: Tensor, out: Tensor) -> bool:
+    """Whether a result may be written to `out` while `x` is still read."""
+    apart = x.untyped_storage().data_ptr() != out.untyped_storage().data_ptr()
+    return apart and x.is_contiguous() and out.is_contiguous() and not out.requires_grad
 
 
 def _check(x: Tensor, out: Tensor | None) -> None:

@@ -18,11 +18,11 @@ def describe_encoding(encoding: Encoding) -> dict[str, int | str]:
 def _tile(encoding: Encoding) -> str:
     """Return the weights that share an exponent."""
     match encoding.w:
-        case Float():
+        case Float(tile=None):
             return "value"
         case Fixed() | BlockFloat(tile=None):
             return "tensor"
-        case BlockFloat(tile=(rows, columns)):
+        case BlockFloat(tile=(rows, columns)) | Float(tile=(rows, columns)):
             return f"{rows or 'all'}x{columns or 'all'}"
     raise ValueError(f"encoding {encoding.name}: {encoding.w!r} has no name for its tile")
 

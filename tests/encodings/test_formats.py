@@ -51,6 +51,7 @@ def test_a_derived_encoding_changes_what_it_names_and_nothing_else():
     assert (derived.storage, derived.blocks) == (base.storage, base.blocks)
     unchanged = derive_encoding("hbfp8_16", base="hbfp8_16", overrides={})
     assert unchanged == base
+    assert derive_encoding("d", base="mxint8", overrides={}).w == get_encoding("mxint8").w
 
 
 def test_every_choice_of_a_config_reaches_the_formats():

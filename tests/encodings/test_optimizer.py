@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from equinox.encodings import convert, derive_encoding, get_encoding, quantize, wide_weights
-from equinox.encodings.modules import encoded_weights
+from equinox.encodings.conversion import encoded_weights
 
 STOCHASTIC = derive_encoding("s", base="hbfp8_8", overrides={"storage_rounding": "stochastic"})
 

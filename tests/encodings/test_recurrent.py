@@ -85,8 +85,42 @@ def _weight_gradients(layer: nn.Module, x: Tensor) -> Tensor:
     return torch.cat([grad.flatten() for grad in grads])
 
 
-def test_what_is_not_written_is_refused():
-    with pytest.raises(ValueError, match="pad packed sequences"):
-        convert(nn.GRU(5, 7), "fp32")(nn.utils.rnn.pack_sequence([normal(0, 4, 5)]))
-    with pytest.raises(ValueError, match="0 is an LSTM with projections; name it in skip"):
-        convert(nn.Sequential(nn.LSTM(5, 7, proj_size=3)), "hbfp8_16")
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("with_state", [False, True])
+def test_packed_sequences_are_those_of_pytorch(kind, bidirectional, with_state):
+    torch.manual_seed(0)
+    native = kind(5, 7, 2, bidirectional=bidirectional)
+    own = convert(native, "fp32")
+    sequences = [normal(seed, length, 5) for seed, length in enumerate((2, 6, 4, 6, 1))]
+    packed = nn.utils.rnn.pack_sequence(sequences, enforce_sorted=False)
+    h = normal(9, 4 if bidirectional else 2, 5, 7)
+    state = ((h, h.sin()) if kind is nn.LSTM else h) if with_state else None
+    results = []
+    for layer in (native, own):
+        y, last = layer(packed, state)
+        last = last if kind is nn.LSTM else (last,)
+        loss = y.data.pow(3).sum() + sum(part.square().sum() for part in last)
+        results.append([y.data, *last, *torch.autograd.grad(loss, list(layer.parameters()))])
+    for theirs, ours in zip(*results, strict=True):
+        assert torch.allclose(ours, theirs, atol=2e-5)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_projected_lstm_is_that_of_pytorch(bias):
+    torch.manual_seed(0)
+    native = nn.LSTM(5, 7, 2, proj_size=3, bidirectional=True, bias=bias)
+    own = convert(native, "fp32")
+    x = normal(0, 6, 4, 5)
+    results = []
+    for layer in (native, own):
+        y, (h, c) = layer(x)
+        loss = y.pow(3).sum() + h.sum() + c.sum()
+        results.append([y, h, c, *torch.autograd.grad(loss, list(layer.parameters()))])
+    for theirs, ours in zip(*results, strict=True):
+        assert torch.allclose(ours, theirs, atol=2e-5)
+
+
+def test_a_wrong_shape_is_refused():
+    with pytest.raises(ValueError, match="EncodedGRU takes 2 or 3 dims, not 4"):
+        convert(nn.GRU(5, 7), "fp32")(normal(0, 1, 2, 3, 5))

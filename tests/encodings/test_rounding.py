@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -60,6 +61,15 @@ def test_kernels_of_fixed_point_agree_with_the_reference_on_every_bit(rounding):
 def test_kernels_of_fp8_agree_with_the_reference_on_every_bit(role):
     for x in difficult():
         assert same_bits(*_both(x, getattr(get_encoding("fp8_e4m3"), role)))
+
+
+@pytest.mark.parametrize("name", ["mxint8", "mxfp8_e4m3", "mxfp4"])
+@pytest.mark.parametrize("rounding", ["nearest", "stochastic"])
+@pytest.mark.parametrize("width", [32, 5, None])
+def test_kernels_of_microscaling_agree_with_the_reference_on_every_bit(name, rounding, width):
+    number_format = replace(get_encoding(name).w, rounding=rounding, tile=(1, width))
+    for x in difficult():
+        assert same_bits(*_both(x, number_format)), (x, number_format)
 
 
 def _both(x: torch.Tensor, number_format) -> tuple[torch.Tensor, torch.Tensor]:
@@ -169,6 +179,17 @@ def test_the_result_goes_where_it_is_asked_and_never_aliases_the_input(name):
     assert quantize(x, get_encoding(name), out=out) is out
     assert torch.equal(out, expected)
     assert torch.equal(quantize(x, get_encoding(name), out=x), expected)
+
+
+def test_a_result_may_go_to_any_layout_and_to_memory_that_the_input_shares():
+    x = normal(0, 30, 30)
+    expected = quantize(x, BlockFloat())
+    transposed = torch.empty(30, 30).T
+    assert torch.equal(quantize(x, BlockFloat(), out=transposed), expected)
+    memory = torch.empty(930)
+    memory[:900] = x.flatten()
+    shifted = memory[30:].view(30, 30)
+    assert torch.equal(quantize(memory[:900].view(30, 30), BlockFloat(), out=shifted), expected)
 
 
 def test_mistakes_are_named():

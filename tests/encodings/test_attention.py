@@ -1,0 +1,163 @@
+"""Attention with encoded products against that of PyTorch."""
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from equinox.encodings import (
+    bmm,
+    convert,
+    derive_encoding,
+    encoded_products,
+    get_encoding,
+    matmul,
+    quantize,
+    scaled_dot_product_attention,
+)
+
+# With 24 bits and 1-value tiles, encoded products agree with PyTorch's to float32 accuracy.
+FINE = derive_encoding(
+    "fine", base="hbfp8_16",
+    overrides={
+        "mantissa_bits": 24, "storage_bits": 32, "tile": [1, 1], "blocks": "tile",
+        "gradient_rounding": "nearest",
+    },
+)  # fmt: skip
+
+
+def normal(seed: int, *shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+OPTIONS = [
+    {}, {"batch_first": True}, {"kdim": 6, "vdim": 10}, {"bias": False},
+    {"add_bias_kv": True, "add_zero_attn": True},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "mask"), list(itertools.product(OPTIONS, ["none", "bool", "float"]))
+)
+def test_multi_head_attention_is_that_of_pytorch(options, mask):
+    torch.manual_seed(0)
+    native = nn.MultiheadAttention(8, 2, **options)
+    own = convert(native, FINE)
+    q = normal(0, 5, 3, 8)
+    k, v = normal(1, 4, 3, options.get("kdim", 8)), normal(2, 4, 3, options.get("vdim", 8))
+    if options.get("batch_first"):
+        q, k, v = (part.transpose(0, 1) for part in (q, k, v))
+    masks = {}
+    if mask == "bool":
+        masks["key_padding_mask"] = torch.tensor([[0, 0, 0, 1], [0, 0, 1, 1], [0, 0, 0, 0]]).bool()
+        masks["attn_mask"] = torch.ones(5, 4).triu(2).bool()
+    if mask == "float":
+        masks["attn_mask"] = normal(3, 6, 5, 4)
+    results = []
+    for layer in (native, own):
+        y, weights = layer(q, k, v, average_attn_weights=False, **masks)
+        loss = y.pow(3).sum() + weights.square().sum()
+        results.append([y, weights, *torch.autograd.grad(loss, list(layer.parameters()))])
+    for theirs, ours in zip(*results, strict=True):
+        assert torch.allclose(ours, theirs, atol=2e-5)
+
+
+def test_self_attention_of_a_single_sequence():
+    torch.manual_seed(0)
+    native = nn.MultiheadAttention(8, 2)
+    x = normal(0, 5, 8)
+    for ours, theirs in zip(convert(native, FINE)(x, x, x), native(x, x, x), strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-6)
+
+
+def test_a_transformer_evaluates_with_encoded_products_too():
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    model = nn.TransformerEncoder(layer, 1).eval()
+    x = normal(0, 3, 5, 8)
+    with torch.no_grad():
+        exact, fine, coarse = (m(x) for m in (model, convert(model, FINE), convert(model, "mxfp4")))
+    assert torch.allclose(fine, exact, atol=1e-5)
+    assert (coarse - exact).abs().max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("is_causal", "kind"), [(False, None), (True, None), (False, torch.bool), (False, torch.float)]
+)
+def test_scaled_dot_product_attention_is_that_of_pytorch(is_causal, kind):
+    q, k, v = normal(0, 2, 3, 5, 8), normal(1, 2, 3, 5, 8), normal(2, 2, 3, 5, 8)
+    mask = None
+    if kind:
+        mask = normal(3, 5, 5) > 0 if kind is torch.bool else normal(3, 5, 5)
+    ours = scaled_dot_product_attention(q, k, v, FINE, attn_mask=mask, is_causal=is_causal)
+    theirs = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=is_causal)
+    assert torch.allclose(ours, theirs, atol=1e-5)
+
+
+def test_both_products_of_attention_read_rounded_operands():
+    encoding = get_encoding("hbfp4_16")
+    q, k, v = normal(0, 1, 5, 8), normal(1, 1, 6, 8), normal(2, 1, 6, 8)
+    rounded = [quantize(part[0], encoding.x) for part in (q, k)]
+    weights = (rounded[0] @ rounded[1].T / 8**0.5).softmax(-1)
+    values = quantize(v[0].T, encoding.x).T
+    expected = quantize(weights, encoding.x) @ values
+    ours = scaled_dot_product_attention(q, k, v, encoding)
+    assert torch.allclose(ours[0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"), [((7,), (7,)), ((7,), (7, 3)), ((4, 7), (7,)), ((2, 4, 7), (2, 7, 3))]
+)
+def test_matmul_has_the_shapes_of_pytorch(left, right):
+    a, b = normal(0, *left), normal(1, *right)
+    ours, theirs = matmul(a, b, FINE), a @ b
+    assert ours.shape == theirs.shape
+    assert torch.allclose(ours, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("tile", [(1, None), (24, 24), (4, 3), None, (None, 2)])
+def test_each_matrix_of_a_batch_has_blocks_of_its_own(tile):
+    overrides = {"tile": tile, "blocks": "tile", "gradient_rounding": "nearest"}
+    encoding = derive_encoding("t", base="hbfp4_16", overrides=overrides)
+    a, b = normal(0, 3, 10, 7), normal(1, 3, 7, 5)
+    ours = bmm(a, b, encoding)
+    for i in range(3):
+        expected = quantize(a[i], encoding.x) @ quantize(b[i].T, encoding.x).T
+        assert torch.allclose(ours[i], expected, atol=1e-5)
+
+
+def test_bmm_wants_batches():
+    with pytest.raises(ValueError, match="bmm takes two tensors of 3 dims, not 2 and 3"):
+        bmm(normal(0, 2, 2), normal(0, 1, 2, 2), "hbfp8_16")
+
+
+class Written(nn.Module):
+    """A network that writes its product of activations out itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(6, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.first(x)
+        return F.scaled_dot_product_attention(y, y, y) + (y @ y.mT) @ y
+
+
+def test_products_written_out_are_encoded_in_a_context():
+    torch.manual_seed(0)
+    net, x = Written(), normal(0, 2, 5, 6)
+    fine, coarse = convert(net, FINE), convert(net, "hbfp4_16")
+    with encoded_products(fine):
+        assert torch.allclose(fine(x), net(x), atol=1e-5)
+    plain = coarse(x)
+    with encoded_products(coarse):
+        y = coarse(x)
+    y.sum().backward()
+    assert not torch.equal(y, plain)
+    once = coarse.first(x)
+    with encoded_products(coarse):  # the layers' own products are not encoded twice
+        assert torch.equal(coarse.first(x), once)
+    with pytest.raises(ValueError, match="no encoded layer"), encoded_products(net):
+        pass
