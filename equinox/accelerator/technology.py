@@ -18,7 +18,7 @@ from equinox.units import parse
 TECHNOLOGIES = Path(__file__).parents[2] / "config" / "technology"
 
 _STATUSES: Final = ("published", "derived", "assumed")
-_CHOICES: Final = ("bank", "block_accumulator", "float_accumulator")
+_CHOICES: Final = ("bank", "block_accumulator", "float_accumulator", "dram_energy")
 _ENTRY: Final = {"value", "low", "high", "source", "status"}
 
 
@@ -48,6 +48,7 @@ class Technology:
     bank: str
     block_accumulator: str
     float_accumulator: str
+    dram_energy: str  # inside or outside the budget of power
 
     nominal_voltage_v: Annotated[float, "V"]
     nominal_frequency_hz: Annotated[float, "Hz"]
@@ -72,6 +73,7 @@ class Technology:
     sram_leakage_factor: Annotated[float, "1"]
     hbm_interface_mm2: Annotated[float, "mm2"]
     hbm_interface_w: Annotated[float, "W"]
+    dram_j_per_byte: Annotated[float, "J/byte"]
     host_interface_mm2: Annotated[float, "mm2"]
     host_interface_w: Annotated[float, "W"]
     simd_op_per_cycle: Annotated[float, "op/cycle"]
@@ -120,7 +122,12 @@ class Technology:
         floats = tuple(
             name for name in self.components.add_float if name in self.components.flipflops
         )
-        return {"bank": tuple(self.banks), **dict.fromkeys(_CHOICES[1:], floats)}
+        return {
+            "bank": tuple(self.banks),
+            "block_accumulator": floats,
+            "float_accumulator": floats,
+            "dram_energy": ("outside", "inside"),
+        }
 
     def frequency_hz(self, voltage_v: Any) -> Any:
         """Return the clock that logic reaches: (V - threshold)^alpha / V, alpha-power law.

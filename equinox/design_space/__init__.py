@@ -3,8 +3,9 @@
 from equinox.design_space.choose import accelerator_of, break_down, choose_designs
 from equinox.design_space.density import measure_density
 from equinox.design_space.pareto import find_fronts, pareto_front
+from equinox.design_space.search import search
 from equinox.design_space.sensitivity import study_sensitivity
-from equinox.design_space.sweep import evaluate, sweep
+from equinox.design_space.sweep import evaluate, stream, sweep
 
 __all__ = [
     "accelerator_of",
@@ -14,6 +15,8 @@ __all__ = [
     "find_fronts",
     "measure_density",
     "pareto_front",
+    "search",
+    "stream",
     "study_sensitivity",
     "sweep",
 ]
