@@ -109,9 +109,7 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _check_keys(
-    what: str, entry: Any, needed: Set[str], optional: Set[str] = frozenset()
-) -> None:
+def _check_keys(what: str, entry: Any, needed: Set[str], optional: Set[str] = frozenset()) -> None:
     found = set(entry) if isinstance(entry, Mapping) else set()
     for problem, names in (("lacks", needed - found), ("has unknown", found - needed - optional)):
         if names:

@@ -44,6 +44,11 @@ def sweep(
     return frame_of(encoding, points)
 
 
+def sweep_all(config: DesignSpace, technology: Technology, workload: Workload) -> pd.DataFrame:
+    """Return the feasible design points of all encodings of `config`."""
+    return pd.concat(sweep(config, technology, workload, name) for name in config.encodings)
+
+
 def stream(
     config: DesignSpace, technology: Technology, workload: Workload, encoding: str
 ) -> Iterator[dict[str, Any]]:
