@@ -150,7 +150,6 @@ def _power_limit(limit_w: float, machines: Machines, technology: Technology) -> 
     the root of an array's part of the die, (a + b m) / m. So the limit is where
     fixed + slope m + c sqrt(a m + b m^2) reaches it: the smaller root of a quadratic.
     """
-
     one, two = (power_w(replace(machines, arrays=arrays), technology) for arrays in (1, 2))
     first_w, second_w = (
         sum(value for name, value in parts.items() if name != "wires") for parts in (one, two)

@@ -1,10 +1,10 @@
 """The claimed ratios over the choices that decide them, the published value marked.
 
-Left: throughput of the 500 us design over the latency-optimal one, over what a bank of SRAM reads in
-a cycle for its capacity; a dot for each bank, and a line through the means of each source of read
-energies. Right: power and area that the uniform encoding adds, over the width of a dot-product unit,
-for each accumulator of blocks; the search is confined to that width. No choice was made to meet a
-published value: the one of the default is what config/technology says.
+Left: throughput of the 500 us design over the latency-optimal one, over what a bank of SRAM reads
+in a cycle for its capacity; a dot for each bank, a line through the means of each source of read
+energies. Right: power and area that the uniform encoding adds, over the width of a dot-product
+unit, to which the search is confined. No choice was made to meet a published value: the default is
+what config/technology says.
 """
 
 from collections.abc import Mapping
@@ -67,7 +67,7 @@ def _draw_widths(axes: Axes, widths: pd.DataFrame, mark: float | None) -> None:
     for (color, marker), (name, rows) in zip(lines, widths.groupby("constant"), strict=False):
         line = rows.sort_values("constant_value")
         other = str(name).partition("=")[2]
-        label = f"blocks accumulate in {other}" if other else "blocks as in the default"
+        label = f"{other} accumulator of blocks" if other else "default accumulator of blocks"
         values = line["value"] * _PERCENT
         axes.plot(line["constant_value"], values, color=color, marker=marker, label=label)
     _finish(axes, widths, mark, "%.3g %%")

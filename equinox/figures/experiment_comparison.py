@@ -33,12 +33,12 @@ def plot(published: Mapping[str, float], comparison: pd.DataFrame) -> Figure:
     known = REFERENCE_ENCODING in set(comparison["encoding"])
     encoding = REFERENCE_ENCODING if known else most_frequent(comparison["encoding"])
     shown = comparison[comparison["encoding"] == encoding]
-    designs, names = (
-        ordered(shown["design"]),
-        sorted(shown["experiment"].unique(), key=_scale_first),
-    )
+    designs = ordered(shown["design"])
+    names = sorted(shown["experiment"].unique(), key=_scale_first)
     figure = new_figure(PAGE_IN, 1.1 + 0.25 * len(designs))
     panels = figure.subplots(1, len(_PANELS), sharey=True)
+    panels[2].set_xscale("log")
+    panels[2].xaxis.set_major_formatter(plain_numbers())
     for axes, (column, (label, factor)) in zip(panels, _PANELS.items(), strict=True):
         for index, name in enumerate(names):
             values = shown[shown["experiment"] == name].set_index("design")[column] * factor
@@ -52,9 +52,8 @@ def plot(published: Mapping[str, float], comparison: pd.DataFrame) -> Figure:
                 label=name,
             )
         axes.set_xlabel(label)
-        axes.set_xlim(0, None)
-    panels[2].set_xscale("log")
-    panels[2].xaxis.set_major_formatter(plain_numbers())
+        if axes.get_xscale() == "linear":
+            axes.set_xlim(0, None)
     panels[0].set_yticks(range(len(designs)), [look(name).label for name in designs])
     panels[0].set_ylim(len(designs) - 0.5, -0.5)
     panels[0].set_ylabel("Design")
