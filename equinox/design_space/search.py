@@ -29,12 +29,12 @@ def search(
     kept = [_extreme(chunk, workload, config) for chunk in chunks]
     if not kept:
         return {}
-    machines = replace(
-        kept[0],
-        **{name: np.concatenate([getattr(part, name) for part in kept]) for name in _OF_A_POINT},
-    )
-    numbers = evaluate(machines, technology, workload, training_batch=config.training_batch)
-    rows = family(frame_of(encoding, numbers), config)
+    numbers: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in kept]) for name in _OF_A_POINT
+    }
+    machines = replace(kept[0], **numbers)
+    points = evaluate(machines, technology, workload, training_batch=config.training_batch)
+    rows = family(frame_of(encoding, points), config)
     memory = {"sram_byte": sram_byte_of(config), "dram_byte_per_s": dram_byte_per_s_of(config)}
     return {row["design"]: pd.concat([row, pd.Series(memory)]) for row in rows}
 
@@ -48,9 +48,9 @@ def _extreme(chunk: Chunk, workload: Workload, config: DesignSpace) -> Machines:
     keep = service_time_us == service_time_us.min()
     for limit_us in (*config.service_limits_us, np.inf):
         within = np.where(service_time_us <= limit_us, throughput, 0)
-        keep |= within == within.max()
+        keep |= (within == within.max()) & (within > 0)
     where = np.nonzero(keep & chunk.feasible)
-    numbers = {
+    numbers: dict[str, Any] = {
         name: np.broadcast_to(getattr(chunk.machines, name), shape)[where] for name in _OF_A_POINT
     }
     return replace(chunk.machines, **numbers)
