@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from equinox.figures._lines import plain_numbers, top_legend
 from equinox.figures._select import REFERENCE_ENCODING, most_frequent, require
@@ -38,6 +39,8 @@ def plot(published: Mapping[str, float], comparison: pd.DataFrame) -> Figure:
     figure = new_figure(PAGE_IN, 1.1 + 0.25 * len(designs))
     panels = figure.subplots(1, len(_PANELS), sharey=True)
     panels[2].set_xscale("log")
+    panels[2].xaxis.set_major_locator(LogLocator(subs=(1,)))
+    panels[2].xaxis.set_minor_locator(NullLocator())
     panels[2].xaxis.set_major_formatter(plain_numbers())
     for axes, (column, (label, factor)) in zip(panels, _PANELS.items(), strict=True):
         for index, name in enumerate(names):

@@ -15,7 +15,7 @@ def plan(repository: Path, *config: str) -> str:
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("snakemake")),
-            *("--dry-run", "--forceall", "--quiet", "none", "--config", *config),
+            *("--dry-run", "--forceall", "--config", *config),
         ],
         cwd=repository,
         stdout=subprocess.PIPE,
