@@ -11,11 +11,11 @@ pytestmark = pytest.mark.workflow
 
 
 def plan(repository: Path, *config: str) -> str:
-    """Return what a dry run of everything says."""
+    """Return all files of a run, one a line, with their inputs and commands."""
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("snakemake")),
-            *("--dry-run", "--forceall", "--config", *config),
+            *("--detailed-summary", "--config", *config),
         ],
         cwd=repository,
         stdout=subprocess.PIPE,
@@ -29,8 +29,7 @@ def plan(repository: Path, *config: str) -> str:
 
 def folders(output: str, name: str) -> set[str]:
     """Return the folders of results that have a file of this name as an output."""
-    outputs = re.findall(r"^ *output: (.*)$", output, re.MULTILINE)
-    return set(re.findall(rf"results/([^/]+)/\S*{name}", "\n".join(outputs)))
+    return set(re.findall(rf"^results/([^/]+)/\S*{name}\t", output, re.MULTILINE))
 
 
 @pytest.mark.parametrize("experiment", ["more_power", "epfl", "7nm"])
@@ -43,7 +42,7 @@ def test_an_experiment_on_hardware_writes_beside_and_trains_nothing_of_its_own(
     assert folders(output, "experiment_comparison.svg") == {own}
     assert folders(output, "runs/mlp/fp32.parquet") == {"smoke"}
     if experiment != "more_power":
-        assert f"config/technology/{experiment}.yaml, config/technology/28nm.yaml" in output
+        assert f"config/technology/{experiment}.yaml" in output
 
 
 def test_the_command_line_alone_makes_an_experiment(repository):
