@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from equinox.accelerator import technology_files
 from equinox.colocation.batching import BATCHINGS
 from equinox.colocation.fleet import BALANCERS
 from equinox.colocation.policies import POLICIES
@@ -26,7 +27,23 @@ def load_plan(overrides: Mapping[str, Any]) -> Config:
             raise ValueError(f"{key} = {name!r} is not known; {hint}known are {sorted(known)}")
     for name in config.training.encodings:
         get_encoding(name, config.training.encodings)
+    technology_files(config.design_space.technology)
     return config
+
+
+def scale_of(config: Config) -> Config:
+    """Return the config that `config` is an experiment on: its scale as it is."""
+    return load_config({"scale": config.scale})
+
+
+def training_name(config: Config) -> str:
+    """Return the folder of the training runs: that of the scale, unless a run differs from it.
+
+    An experiment that changes hardware alone trains nothing again.
+    """
+    scale = scale_of(config)
+    same = set(map(repr, config.training_jobs())) <= set(map(repr, scale.training_jobs()))
+    return scale.name if same else config.name
 
 
 def _names(config: Config) -> Iterator[tuple[str, str, Collection[str]]]:

@@ -98,6 +98,13 @@ _DESIGN_POINT = (
     number("training_op_per_s", "op/s", "training throughput, compute and DRAM roofline"),
 )
 
+_DESIGN = (
+    text("design", "min_latency, 50us, 500us, unconstrained, ..."),
+    *_DESIGN_POINT,
+    count("sram_byte", "capacity of on-chip memory"),
+    number("dram_byte_per_s", "B/s", "bandwidth of DRAM"),
+)
+
 TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
@@ -153,12 +160,13 @@ TABLES: Mapping[str, Table] = {
             "designs",
             "a named design point",
             ("design", "encoding"),
-            (
-                text("design", "min_latency, 50us, 500us, unconstrained, ..."),
-                *_DESIGN_POINT,
-                count("sram_byte", "capacity of on-chip memory"),
-                number("dram_byte_per_s", "B/s", "bandwidth of DRAM"),
-            ),
+            _DESIGN,
+        ),
+        Table(
+            "comparison",
+            "a named design of an experiment, or of the scale that it changes",
+            ("experiment", "design", "encoding"),
+            (text("experiment", "the scale, or scale@experiment"), *_DESIGN),
         ),
         Table(
             "breakdown",
@@ -177,7 +185,7 @@ TABLES: Mapping[str, Table] = {
             "one quantity under one setting of the constants",
             ("study", "constant", "setting", "quantity"),
             (
-                text("study", "baseline, one_at_a_time, choice or monte_carlo"),
+                text("study", "baseline, one_at_a_time, choice, two_choices or monte_carlo"),
                 text("constant", "constant or choice that was changed; all for monte_carlo"),
                 text("setting", "low, high, the name of the choice, or the draw's number"),
                 number("constant_value", "", "its value there", low=-np.inf, nullable=True),

@@ -2,12 +2,28 @@
 
 import pytest
 
-from equinox.plan import load_plan
+from equinox.config import CONFIG_DIR
+from equinox.plan import load_plan, training_name
 
 
 @pytest.mark.parametrize("scale", ["default", "smoke"])
 def test_every_scale_names_only_what_there_is(scale):
     assert load_plan({"scale": scale}).scale == scale
+
+
+@pytest.mark.parametrize("path", sorted(CONFIG_DIR.glob("experiments/*.yaml")), ids=str)
+def test_every_experiment_has_a_plan_and_trains_nothing_again(path):
+    config = load_plan({"experiment": path.stem})
+    assert config.name == f"default@{path.stem}"
+    assert training_name(config) == "default"
+
+
+def test_an_experiment_on_training_has_runs_of_its_own():
+    changed = {"training": {"tasks": {"mlp": {"epochs": 2}}}}
+    assert training_name(load_plan({"experiment": "short", **changed})) == "default@short"
+    fewer = {"training": {"runs": {"mlp": {"fp32": 6}}}}
+    assert training_name(load_plan({"experiment": "fewer", **fewer})) == "default"
+    assert training_name(load_plan(changed)) == "default"
 
 
 @pytest.mark.parametrize(

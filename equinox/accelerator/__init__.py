@@ -4,7 +4,8 @@ from equinox.accelerator.cost import COMPONENTS, area_mm2, power_w
 from equinox.accelerator.datapath import UnitCost, unit_cost
 from equinox.accelerator.machine import Accelerator, Machine, Machines
 from equinox.accelerator.service import service_cycles, training_op_per_s
-from equinox.accelerator.technology import Constant, Technology, load_technology
+from equinox.accelerator.technology import Constant, Technology
+from equinox.accelerator.technology_file import load_technology, technology_files
 from equinox.accelerator.timing import (
     MatmulTiming,
     matmul_cycles,
@@ -33,6 +34,7 @@ __all__ = [
     "power_w",
     "service_cycles",
     "systolic_cycles",
+    "technology_files",
     "training_op_per_s",
     "unit_cost",
 ]

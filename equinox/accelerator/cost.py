@@ -24,6 +24,7 @@ COMPONENTS: Final = (
     "hbm_interface",
     "host_interface",
     "leakage",
+    "dram",
 )
 _NOT_LOGIC: Final = ("sram", "hbm_interface")
 
@@ -31,7 +32,7 @@ _NOT_LOGIC: Final = ("sram", "hbm_interface")
 def area_mm2(machine: Machine, technology: Technology) -> dict[str, Any]:
     """Return the area of each component; their sum is the die area that the model counts.
 
-    Clock and wires are in the placement density; leakage has no area.
+    Clock and wires are in the placement density; leakage has no area, and DRAM is on other dies.
     """
     units = machine.arrays * machine.rows * machine.columns
     bank = technology.banks[technology.bank]
@@ -55,7 +56,8 @@ def power_w(machine: Machine, technology: Technology) -> dict[str, Any]:
     A cycle reads from SRAM, per array, weights for its columns, and activations for the rows once,
     which all arrays share. Wires: the arrays' share of the die is a square of side l; weights cross
     half of it, activations all of it, in each array. Logic energy goes with the square of the
-    voltage, SRAM's with that of its own rail, which does not fall below `sram_min_voltage_v`.
+    voltage, SRAM's with that of its own rail, which does not fall below `sram_min_voltage_v`. The
+    DRAM chips count, at full bandwidth, if the technology's choice `dram_energy` is "inside".
     """
     frequency = machine.frequency_hz
     scale = (machine.voltage_v / technology.nominal_voltage_v) ** 2
@@ -83,6 +85,8 @@ def power_w(machine: Machine, technology: Technology) -> dict[str, Any]:
     simd_op_per_s = (
         dynamic / scale * machine.width / technology.values_per_output
     ) * technology.simd_op_per_output
+    inside = technology.dram_energy == "inside"
+    dram = {"dram": machine.dram_byte_per_s * technology.dram_j_per_byte} if inside else {}
     return {
         **{name: energy * dynamic for name, energy in unit.energy_j.items()},
         "sram": (weight_byte + activation_byte) * frequency * read_j,
@@ -92,6 +96,7 @@ def power_w(machine: Machine, technology: Technology) -> dict[str, Any]:
         "hbm_interface": technology.hbm_interface_w,
         "host_interface": technology.host_interface_w,
         "leakage": _leakage_w(machine, technology, areas),
+        **dram,
     }
 
 

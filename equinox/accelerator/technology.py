@@ -1,25 +1,17 @@
-"""The constants of a process, each with unit, source, status and range, from one YAML file.
+"""The constants of a process, each with unit, source, status and range.
 
-A new constant is a field of `Technology`, annotated with its unit, and an entry of the file.
+A new constant is a field of `Technology`, annotated with its unit, and an entry of
+config/technology/28nm.yaml.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
-from typing import Annotated, Any, Final, final, get_type_hints
+from typing import Annotated, Any, Final, final
 
-import yaml
-
-from equinox.accelerator.components import Bank, Components, read_banks, read_components
+from equinox.accelerator.components import Bank, Components
 from equinox.accelerator.machine import Accelerator
-from equinox.units import parse
 
-TECHNOLOGIES = Path(__file__).parents[2] / "config" / "technology"
-
-_STATUSES: Final = ("published", "derived", "assumed")
-_CHOICES: Final = ("bank", "block_accumulator", "float_accumulator")
-_ENTRY: Final = {"value", "low", "high", "source", "status"}
+CHOICES: Final = ("bank", "block_accumulator", "float_accumulator", "dram_energy")
 
 
 @final
@@ -48,6 +40,7 @@ class Technology:
     bank: str
     block_accumulator: str
     float_accumulator: str
+    dram_energy: str  # inside or outside the budget of power
 
     nominal_voltage_v: Annotated[float, "V"]
     nominal_frequency_hz: Annotated[float, "Hz"]
@@ -72,6 +65,7 @@ class Technology:
     sram_leakage_factor: Annotated[float, "1"]
     hbm_interface_mm2: Annotated[float, "mm2"]
     hbm_interface_w: Annotated[float, "W"]
+    dram_j_per_byte: Annotated[float, "J/byte"]
     host_interface_mm2: Annotated[float, "mm2"]
     host_interface_w: Annotated[float, "W"]
     simd_op_per_cycle: Annotated[float, "op/cycle"]
@@ -120,7 +114,12 @@ class Technology:
         floats = tuple(
             name for name in self.components.add_float if name in self.components.flipflops
         )
-        return {"bank": tuple(self.banks), **dict.fromkeys(_CHOICES[1:], floats)}
+        return {
+            "bank": tuple(self.banks),
+            "block_accumulator": floats,
+            "float_accumulator": floats,
+            "dram_energy": ("outside", "inside"),
+        }
 
     def frequency_hz(self, voltage_v: Any) -> Any:
         """Return the clock that logic reaches: (V - threshold)^alpha / V, alpha-power law.
@@ -169,77 +168,3 @@ class Technology:
             simd_latency_cycles=round(self.simd_latency_cycles),
             simd_op_per_cycle=self.simd_op_per_cycle,
         )
-
-
-@cache
-def _units() -> Mapping[str, str]:
-    """Return the unit of each constant, as its field declares it."""
-    hints = get_type_hints(Technology, include_extras=True)
-    return {
-        name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")
-    }
-
-
-def load_technology(technology: str | Path) -> Technology:
-    """Return the technology of this name, config/technology/<name>.yaml, or of this file.
-
-    Raises:
-        ValueError: there is no such file; a constant or an entry is missing or unknown, has no
-            source, status or range, or a quantity has another dimension.
-    """
-    path = Path(technology)
-    if path.suffix != ".yaml":
-        path = TECHNOLOGIES / f"{technology}.yaml"
-    if not path.exists():
-        known = ", ".join(sorted(found.stem for found in path.parent.glob("*.yaml")))
-        raise ValueError(f"no technology {technology}; known are {known}")
-    values = yaml.safe_load(path.read_text())
-    try:
-        _check_keys("file", values, {"choices", "constants", "components", "banks"})
-        _check_keys("choices", values["choices"], set(_CHOICES))
-        _check_keys("constants", values["constants"], set(_units()))
-        constants = {
-            name: _read_constant(name, values["constants"][name], unit)
-            for name, unit in _units().items()
-        }
-        read = Technology(
-            name=path.stem,
-            components=read_components(values["components"]),
-            banks=read_banks(values["banks"]),
-            constants=constants,
-            **values["choices"],
-            **{name: constant.value for name, constant in constants.items()},  # type: ignore[arg-type]
-        )
-        for choice, name in values["choices"].items():
-            read.with_choice(choice, name)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    return read
-
-
-def _check_keys(
-    what: str, entry: Any, needed: set[str], optional: frozenset[str] = frozenset()
-) -> None:
-    found = set(entry) if isinstance(entry, Mapping) else set()
-    for problem, names in (("lacks", needed - found), ("has unknown", found - needed - optional)):
-        if names:
-            raise ValueError(f"{what} {problem} {', '.join(sorted(map(str, names)))}")
-
-
-def _read_constant(name: str, entry: Any, unit: str) -> Constant:
-    _check_keys(name, entry, _ENTRY, frozenset({"note"}))
-    if not entry["source"]:
-        raise ValueError(f"{name} has no source; say where it is from")
-    if entry["status"] not in _STATUSES:
-        raise ValueError(
-            f"status of {name} is {entry['status']!r}; choose one of {', '.join(_STATUSES)}"
-        )
-    try:
-        low, value, high = (parse(entry[key], unit) for key in ("low", "value", "high"))
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error
-    if not low <= value <= high:
-        raise ValueError(f"{name} is {entry['value']}, outside {entry['low']} to {entry['high']}")
-    return Constant(
-        unit=unit, value=value, low=low, high=high, source=entry["source"], status=entry["status"]
-    )

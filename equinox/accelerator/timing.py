@@ -102,7 +102,10 @@ def matmul_timing(
     simd = simd_op_per_output * machine.rows * across / machine.simd_op_per_cycle
     own = stream + through if folds == "separate" else np.maximum(stream, machine.rows)
     interval = _largest(own, weight_byte / machine.sram_byte_per_cycle, simd)
-    issue = _largest(count * interval, dram_byte * machine.frequency_hz / machine.dram_byte_per_s)
+    issue = count * interval
+    if np.any(dram_byte):
+        moved = dram_byte * machine.frequency_hz / machine.dram_byte_per_s
+        issue = _largest(issue, moved)
     tail = (
         np.ceil(np.log2(machine.width))
         + machine.pipeline_cycles
@@ -139,6 +142,9 @@ def matmul_cycles(
 
 
 def _ceil(value: Any, divisor: Any) -> Any:
+    """Return the quotient, rounded up: for integers below 2^53, floats round it up exactly."""
+    if isinstance(value, np.ndarray) or isinstance(divisor, np.ndarray):
+        return np.ceil(value / divisor)  # several times faster than dividing arrays of integers
     return -(-value // divisor)
 
 

@@ -4,16 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, ClassVar, final
+from typing import Annotated, Any, ClassVar, Final, final
 
 import yaml
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from equinox.config.checks import STRICT
 from equinox.config.colocation import Colocation
 from equinox.config.design_space import DesignSpace
 from equinox.config.training import Training, TrainingJob
 
+#: A name that a folder may have.
+NAME: Final = StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
 CONFIG_DIR = Path(__file__).parents[2] / "config"
 
 
@@ -25,10 +27,21 @@ class Config:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     scale: str
+    experiment: Annotated[str, NAME] | None = None  # its results lie beside those of the scale
     data_dir: str | None
     training: Training
     design_space: DesignSpace
     colocation: Colocation
+
+    @property
+    def name(self) -> str:
+        """The folder of the results: the scale, and the experiment if there is one."""
+        return f"{self.scale}@{self.experiment}" if self.experiment else self.scale
+
+    def training_jobs(self) -> list[TrainingJob]:
+        """Return all training jobs."""
+        runs = self.training.runs
+        return [self.training_job(task, name) for task in runs for name in runs[task]]
 
     def training_job(self, task: str, encoding: str) -> TrainingJob:
         """Return what the training job of one task in one encoding depends on."""
@@ -58,13 +71,17 @@ def parse_config(values: Mapping[str, Any]) -> Config:
 
 
 def load_config(overrides: Mapping[str, Any]) -> Config:
-    """Return config/config.yaml, changed by its scale's file, changed by `overrides`.
+    """Return config/config.yaml, changed by the files of scale and experiment, and by `overrides`.
 
-    The scale is the one that `overrides` name, else `default`.
+    Scale and experiment are those that `overrides` name: the scale `default`, and no experiment,
+    where they do not. An experiment needs no file: it may be a name for what is overridden. A key
+    of `overrides` may stand for one in sections: a__b__c for {a: {b: {c: ...}}}.
 
     Raises:
-        ValueError: as of `parse_config`, or there is no such scale.
+        ValueError: as of `parse_config`, or there is no such scale, or an experiment without a file
+            overrides nothing.
     """
+    overrides = _unfold(overrides)
     scale = overrides.get("scale", "default")
     known = ["default", *sorted(path.stem for path in (CONFIG_DIR / "scales").glob("*.yaml"))]
     if scale not in known:
@@ -72,7 +89,33 @@ def load_config(overrides: Mapping[str, Any]) -> Config:
     values = _read(CONFIG_DIR / "config.yaml")
     if scale != "default":
         values = merge(values, _read(CONFIG_DIR / "scales" / f"{scale}.yaml"))
+    if overrides.get("experiment") is not None:
+        values = merge(values, _experiment(overrides))
     return parse_config(merge(values, overrides))
+
+
+def _unfold(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    unfolded: dict[str, Any] = {}
+    for key, value in overrides.items():
+        *sections, last = key.split("__")
+        part: dict[str, Any] = {last: value}
+        for section in reversed(sections):
+            part = {section: part}
+        unfolded = merge(unfolded, part)
+    return unfolded
+
+
+def _experiment(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    name = overrides["experiment"]
+    known = {path.stem: path for path in (CONFIG_DIR / "experiments").glob("*.yaml")}
+    if name in known:
+        return _read(known[name])
+    if not set(overrides) - {"scale", "experiment"}:
+        raise ValueError(
+            f"experiment = {name!r}: it changes nothing; override something too, such as "
+            f"design_space__budget__power_w=150, or choose one of {sorted(known)}"
+        )
+    return {}
 
 
 def _read(path: Path) -> dict[str, Any]:

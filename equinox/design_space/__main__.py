@@ -5,8 +5,6 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-import pandas as pd
-
 from equinox import design_space
 from equinox.accelerator import load_technology, load_workload
 from equinox.config.checks import from_json
@@ -19,21 +17,22 @@ READERS: dict[str, Callable[[str], Any]] = {
     "config": lambda text: from_json(DesignSpace, text),
     "technology": load_technology,
     "workload": load_workload,
+    "name": str,
+    "scale": str,
 }
 
 
-def sweep_all(config: Any, technology: Any, workload: Any) -> pd.DataFrame:
-    """Return the design points of all encodings."""
-    encodings = config.encodings
-    return pd.concat(design_space.sweep(config, technology, workload, name) for name in encodings)
-
-
 COMMANDS: Any = {  # the table that a command makes, what makes it, and of which options
-    "sweep": ("design_space", sweep_all, "config technology workload"),
+    "sweep": ("design_space", design_space.sweep_all, "config technology workload"),
     "pareto": ("pareto", design_space.find_fronts, "design_space"),
     "designs": ("designs", design_space.choose_designs, "design_space config technology workload"),
     "breakdown": ("breakdown", design_space.break_down, "designs technology"),
     "sensitivity": ("sensitivity", design_space.study_sensitivity, "config technology workload"),
+    "compare": (
+        "comparison",
+        design_space.compare_designs,
+        "designs config technology workload name scale",
+    ),
     "density": ("density", design_space.measure_density, "config technology"),
 }
 

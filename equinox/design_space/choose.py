@@ -1,5 +1,6 @@
 """The named designs among all points, and what each is made of."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 import pandas as pd
@@ -13,11 +14,11 @@ from equinox.accelerator import (
     power_w,
 )
 from equinox.config.design_space import DesignSpace
-from equinox.design_space.sweep import evaluate, sram_byte_of
+from equinox.design_space.grid import dram_byte_per_s_of, sram_byte_of
+from equinox.design_space.sweep import evaluate
 
 #: Encoding of the twin that the cost of the product's own encoding is measured against.
 FIXED_POINT: Final = "int8"
-_GIGA: Final = 1e9  # bytes in a GB
 
 
 def choose_designs(
@@ -40,16 +41,14 @@ def choose_designs(
     """
     rows = []
     for encoding in config.encodings:
-        found = points[points["encoding"] == encoding]
-        if len(found):
-            rows += _family(found, config)
+        rows += family(points[points["encoding"] == encoding], config)
     own = points[points["encoding"] == config.encodings[0]]
     if len(own):
         rows.append(_best(own, "dedicated_training", {"training_op_per_s": False}))
     designs = pd.DataFrame(rows)
     if len(designs):
         designs["sram_byte"] = int(sram_byte_of(config))
-        designs["dram_byte_per_s"] = config.budget.dram_gb_per_s * _GIGA
+        designs["dram_byte_per_s"] = dram_byte_per_s_of(config)
         designs = _add_fixed_point(designs, config, technology, workload)
     return designs.drop(columns="bound_by", errors="ignore").reset_index(drop=True)
 
@@ -59,14 +58,17 @@ def limit_name(limit_us: float) -> str:
     return f"{limit_us:g}us"
 
 
-def _family(points: pd.DataFrame, config: DesignSpace) -> list[Any]:
+def family(points: pd.DataFrame, config: DesignSpace) -> list[Any]:
+    """Return min_latency, those of the service time limits, and unconstrained of one encoding."""
+    if points.empty:
+        return []
     throughput = {"throughput_op_per_s": False}
-    family = [_best(points, "min_latency", {"service_time_us": True, **throughput})]
+    found = [_best(points, "min_latency", {"service_time_us": True, **throughput})]
     for limit_us in config.service_limits_us:
         within = points[points["service_time_us"] <= limit_us]
         if len(within):
-            family.append(_best(within, limit_name(limit_us), throughput))
-    return [*family, _best(points, "unconstrained", throughput)]
+            found.append(_best(within, limit_name(limit_us), throughput))
+    return [*found, _best(points, "unconstrained", throughput)]
 
 
 def _best(points: pd.DataFrame, design: str, ascending: dict[str, bool]) -> Any:
@@ -88,11 +90,17 @@ def _add_fixed_point(
     own = (designs["encoding"] == config.encodings[0]) & (designs["design"] == name)
     if not own.any():
         return designs
-    row = designs[own].iloc[0].to_dict() | {"encoding": FIXED_POINT}
-    twin = accelerator_of(row, technology)
+    row = designs[own].iloc[0].to_dict()
+    twin = fixed_point_twin(row, technology)
     numbers = evaluate(twin, technology, workload, training_batch=config.training_batch)
+    row |= {"encoding": FIXED_POINT}
     row = row | numbers | {"design": "fixed_point_inference", "training_op_per_s": 0.0}
     return pd.concat([designs, pd.DataFrame([row])], ignore_index=True)
+
+
+def fixed_point_twin(design: Any, technology: Technology) -> Accelerator:
+    """Return the shape, number and voltage of `design`, a row of designs, in fixed point."""
+    return replace(accelerator_of(design, technology), encoding=FIXED_POINT)
 
 
 def accelerator_of(design: Any, technology: Technology) -> Accelerator:

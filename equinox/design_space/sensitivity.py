@@ -9,8 +9,8 @@ import pandas as pd
 
 from equinox.accelerator import Technology, Workload, area_mm2, power_w
 from equinox.config.design_space import Budget, DesignSpace
-from equinox.design_space.choose import accelerator_of, choose_designs, limit_name
-from equinox.design_space.sweep import sweep
+from equinox.design_space.choose import accelerator_of, fixed_point_twin, limit_name
+from equinox.design_space.search import search
 
 #: The encoding that the product's own is compared with at equal service time.
 FLOATING_POINT: Final = "bf16"
@@ -21,6 +21,8 @@ _BUDGET_UNITS: Final = {
     "sram_mib": "MiB",
     "dram_gb_per_s": "GB/s",
 }
+_BANK_UNIT: Final = "byte/cycle/KiB"
+_KIBI: Final = 2**10
 _SPAN_OF_LOGARITHMIC_DRAWS: Final = 3.0  # high over low from which draws are log-uniform
 
 
@@ -47,7 +49,8 @@ def study_sensitivity(
     for bf16 if it is among them:
     - baseline: nothing changed;
     - one_at_a_time: each constant of `technology`, and each value of the budget, low and high;
-    - choice: each bank of SRAM, accumulator, and single width;
+    - choice: each bank of SRAM, accumulator, place of DRAM's energy, and single width;
+    - two_choices: each single width with the other accumulator of blocks;
     - monte_carlo: `monte_carlo_draws` draws of all constants, each independent and uniform in its
       range, or log-uniform where high is more than three times low; the budget stays.
     """
@@ -57,9 +60,14 @@ def study_sensitivity(
         )
     )
     config = replace(config, encodings=encodings)
-    rows = []
+    rows, shape = [], None
     for setting in _settings(config, technology):
-        ratios = measure_ratios(setting.config, setting.technology, workload)
+        families = {
+            name: search(setting.config, setting.technology, workload, name) for name in encodings
+        }
+        if setting.study == "baseline":
+            shape = families[encodings[0]].get(_limit(config))
+        ratios = measure_ratios(setting.config, setting.technology, families, shape=shape)
         rows += [
             {
                 "study": setting.study,
@@ -76,43 +84,67 @@ def study_sensitivity(
 
 
 def measure_ratios(
-    config: DesignSpace, technology: Technology, workload: Workload
+    config: DesignSpace,
+    technology: Technology,
+    families: Mapping[str, Mapping[str, Any]],
+    *,
+    shape: Any = None,
 ) -> dict[str, float]:
     """Return the claimed ratios; NaN where a design that one needs does not exist.
 
-    With "limited" the design of the longest service time limit, of the first encoding:
+    `families` has the named designs of each encoding. With "limited" the design of the longest
+    service time limit, of the first encoding:
     - throughput_500us: throughput of limited over that of min_latency;
     - near_optimal: throughput of limited over that of unconstrained;
     - controller_area, controller_power: the controller's share of limited;
-    - encoding_area, encoding_power: limited over fixed_point_inference, less one;
-    - energy_like_fixed8: energy per operation, limited over fixed_point_inference;
+    - encoding_area, encoding_power: area and power of `shape` over those of its fixed-point twin,
+      less one, with `shape` a design of which size, number and voltage are taken: limited is not
+      chosen anew, so that these speak of one machine. It is limited if its width is not searched;
+    - energy_like_fixed8: energy per operation, `shape` over its twin;
+    - encoding_area_searched, encoding_power_searched: the same of limited, whatever its shape;
     - hbfp8_over_bf16: throughput of limited over that of bf16 under the same limit.
     """
-    points = [sweep(config, technology, workload, name) for name in config.encodings]
-    designs = choose_designs(pd.concat(points), config, technology, workload)
-    named: dict[tuple[str, str], Any] = {
-        (row["design"], row["encoding"]): row for _, row in designs.iterrows()
-    }
-    own, name = config.encodings[0], limit_name(max(config.service_limits_us, default=0))
-    limited = named.get((name, own))
-    twin = next((row for key, row in named.items() if key[0] == "fixed_point_inference"), None)
+    own, name = families[config.encodings[0]], _limit(config)
+    limited = own.get(name)
+    floating = families.get(FLOATING_POINT, {}).get(name)
+    fixed = shape if shape is not None and shape["width"] in config.widths else limited
 
-    def over(column: str, other: Any) -> float:
+    def over(other: Any) -> float:
         if limited is None or other is None:
             return float("nan")
-        return float(limited[column] / other[column])
+        return float(limited["throughput_op_per_s"] / other["throughput_op_per_s"])
 
-    area, power = _controller_shares(limited, technology)
+    controller_area, controller_power = _controller_shares(limited, technology)
+    area, power = _over_twin(fixed, technology)
+    searched_area, searched_power = _over_twin(limited, technology)
     return {
-        "throughput_500us": over("throughput_op_per_s", named.get(("min_latency", own))),
-        "near_optimal": over("throughput_op_per_s", named.get(("unconstrained", own))),
-        "controller_area": area,
-        "controller_power": power,
-        "encoding_area": over("area_mm2", twin) - 1,
-        "encoding_power": over("power_w", twin) - 1,
-        "energy_like_fixed8": over("power_w", twin) / over("throughput_op_per_s", twin),
-        "hbfp8_over_bf16": over("throughput_op_per_s", named.get((name, FLOATING_POINT))),
+        "throughput_500us": over(own.get("min_latency")),
+        "near_optimal": over(own.get("unconstrained")),
+        "controller_area": controller_area,
+        "controller_power": controller_power,
+        "encoding_area": area - 1,
+        "encoding_power": power - 1,
+        "energy_like_fixed8": power,  # at the same throughput
+        "encoding_area_searched": searched_area - 1,
+        "encoding_power_searched": searched_power - 1,
+        "hbfp8_over_bf16": over(floating),
     }
+
+
+def _limit(config: DesignSpace) -> str:
+    return limit_name(max(config.service_limits_us, default=0))
+
+
+def _over_twin(design: Any, technology: Technology) -> tuple[float, float]:
+    """Return area and power of `design` over those of its fixed-point twin."""
+    if design is None:
+        return float("nan"), float("nan")
+    own, twin = accelerator_of(design, technology), fixed_point_twin(design, technology)
+    area, power = (
+        sum(cost(own, technology).values()) / sum(cost(twin, technology).values())
+        for cost in (area_mm2, power_w)
+    )
+    return float(area), float(power)
 
 
 def _controller_shares(design: Any, technology: Technology) -> tuple[float, float]:
@@ -178,19 +210,34 @@ def _choices(base: Setting) -> Iterator[Setting]:
     for choice, names in base.technology.choices.items():
         for name in names:
             technology = base.technology.with_choice(choice, name)
-            yield replace(
+            setting = replace(
                 base, study="choice", constant=choice, setting=name, technology=technology
             )
+            if choice == "bank":
+                bank = technology.banks[name]
+                setting = replace(
+                    setting,
+                    constant_value=bank.port_byte_per_cycle / bank.capacity_byte * _KIBI,
+                    unit=_BANK_UNIT,
+                )
+            yield setting
+    yield from _widths(replace(base, study="choice", constant="width"))
+    for name in base.technology.choices["block_accumulator"]:
+        if name != base.technology.block_accumulator:
+            yield from _widths(
+                replace(
+                    base,
+                    study="two_choices",
+                    constant=f"width, block_accumulator={name}",
+                    technology=base.technology.with_choice("block_accumulator", name),
+                )
+            )
+
+
+def _widths(base: Setting) -> Iterator[Setting]:
     for width in base.config.widths:
         config = replace(base.config, widths=(width,))
-        yield replace(
-            base,
-            study="choice",
-            constant="width",
-            setting=str(width),
-            constant_value=width,
-            config=config,
-        )
+        yield replace(base, setting=str(width), constant_value=width, config=config)
 
 
 def _draws(base: Setting) -> Iterator[Setting]:

@@ -54,6 +54,7 @@ _CLAIM_OF = {"controller_area": "controller", "controller_power": "controller"}
 def plot(published: Mapping[str, float], sensitivity: pd.DataFrame) -> Figure:
     """Draw a tornado of the 500 us ratio beside the Monte Carlo intervals of all quantities."""
     draws = sensitivity[sensitivity["study"] == "monte_carlo"].dropna(subset=["value"])
+    draws = draws[~draws["quantity"].str.endswith("_searched")]  # design_choices shows them
     one_by_one = sensitivity["study"].isin(["one_at_a_time", "choice"])
     tornado = sensitivity[one_by_one & (sensitivity["quantity"] == _TORNADO)]
     require(pd.concat([draws, tornado]), "sensitivity", f"monte_carlo, or of {_TORNADO} otherwise")

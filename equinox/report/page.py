@@ -20,7 +20,10 @@ CHAPTERS = {  # chapter of the report: its question and its figures
     ),
     "Design space": (
         "What throughput does relaxing the latency constraint buy, for one area and power budget?",
-        ("pareto_front", "designs_breakdown", "sensitivity"),
+        (
+            *("pareto_front", "designs_breakdown", "sensitivity", "design_choices"),
+            "experiment_comparison",
+        ),
     ),
     "Co-location": (
         "How much training fits into the idle cycles, and what does inference pay for it?",
@@ -47,6 +50,9 @@ def render_page(
 ) -> str:
     """Return the report on `tables` and `figures` (SVG), each by name, as HTML.
 
+    Figures that were not drawn, such as a comparison where there is nothing to compare, are left
+    out.
+
     Raises:
         ValueError: a figure is in no chapter.
     """
@@ -58,7 +64,10 @@ def render_page(
             "name them in CHAPTERS of equinox/report/page.py"
         )
     chapters = {
-        chapter: (question, [_view(name, figures[name], captions[name]) for name in names])
+        chapter: (
+            question,
+            [_view(name, figures[name], captions[name]) for name in names if name in figures],
+        )
         for chapter, (question, names) in CHAPTERS.items()
     }
     environment = jinja2.Environment(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import yaml
 
-from equinox.accelerator import load_technology
+from equinox.accelerator import load_technology, technology_files, unit_cost
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +77,61 @@ def test_a_missing_constant_is_named(entries, tmp_path):
 def test_an_unknown_technology_names_the_known_ones():
     with pytest.raises(ValueError, match="no technology 3nm; known are 28nm"):
         load_technology("3nm")
+
+
+@pytest.mark.parametrize("name", ["28nm", "epfl", "7nm"])
+def test_every_set_of_constants_is_whole(name):
+    found = load_technology(name)
+    assert found.name == name
+    assert all(
+        constant.source and constant.low < constant.high for constant in found.constants.values()
+    )
+
+
+def test_a_set_on_top_of_another_replaces_entries_as_a_whole(tmp_path, entries):
+    (tmp_path / "base.yaml").write_text(yaml.safe_dump(entries))
+    own = {"value": 0.2, "low": 0.1, "high": 0.3, "source": "a measurement", "status": "published"}
+    over = {"base": "base", "choices": {"bank": "epfl_64k_32"}, "constants": {"clock_share": own}}
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(over))
+    found = load_technology(path)
+    assert (found.clock_share, found.bank) == (0.2, "epfl_64k_32")
+    assert found.constants["clock_share"].source == "a measurement"
+    assert found.register_j == load_technology("28nm").register_j
+    assert technology_files(path) == [path, tmp_path / "base.yaml"]
+    for key in ("source", "status", "low"):
+        path.write_text(
+            yaml.safe_dump(
+                over | {"constants": {"clock_share": {k: v for k, v in own.items() if k != key}}}
+            )
+        )
+        with pytest.raises(ValueError, match=f"mine.yaml: clock_share lacks {key}"):
+            load_technology(path)
+
+
+def test_a_set_cannot_be_based_on_itself(tmp_path):
+    for name, base in (("a", "b"), ("b", "a")):
+        (tmp_path / f"{name}.yaml").write_text(f"base: {base}")
+    with pytest.raises(ValueError, match="based on itself"):
+        load_technology(tmp_path / "a.yaml")
+    (tmp_path / "c.yaml").write_text("base: nothing")
+    with pytest.raises(ValueError, match="no technology nothing; known are a, b, c"):
+        load_technology(tmp_path / "c.yaml")
+
+
+def test_epfl_has_the_published_energy_of_a_multiply_accumulate():
+    # EPFL sosa-compiler: 0.4 pJ for int8; a unit of 16 values.
+    energy = unit_cost("int8", 16, load_technology("epfl")).energy_j
+    assert sum(energy.values()) / 16 == pytest.approx(0.4e-12, rel=0.01)
+
+
+def test_7nm_is_smaller_by_the_published_factor_and_costs_the_published_energy(technology):
+    # Stillmaker and Baas: 45 to 7 nm 0.059 and to 28 nm 0.377. Jouppi et al., ISCA 2021: bf16
+    # multiply 0.21 and FP32 add 0.38 pJ.
+    small = load_technology("7nm")
+    area = [sum(unit_cost("int8", 16, t).area_mm2.values()) for t in (small, technology)]
+    assert area[0] / area[1] == pytest.approx(0.059 / 0.377, rel=0.02)
+    assert small.multiply_bf16_j + small.add_fp32_j == pytest.approx(0.59e-12)
 
 
 def test_the_clock_is_monotone_in_the_voltage(technology):

@@ -60,6 +60,32 @@ def test_sections_merge_key_by_key_and_runs_are_replaced_by_task():
     }
 
 
+def test_two_underscores_stand_for_a_section():
+    flat = load_config({"design_space__budget__power_w": "150", "colocation__loads": [0.5]})
+    nested = {"design_space": {"budget": {"power_w": 150}}, "colocation": {"loads": [0.5]}}
+    assert flat == load_config(nested)
+    assert flat.design_space.budget.area_mm2 == load_config({}).design_space.budget.area_mm2
+
+
+def test_an_experiment_is_a_file_or_a_name_for_overrides():
+    filed = load_config({"experiment": "more_power"})
+    assert (filed.name, filed.design_space.budget.power_w) == ("default@more_power", 150)
+    named = load_config({"experiment": "mine", "scale": "smoke", "design_space__max_rows": 9})
+    assert (named.name, named.design_space.max_rows) == ("smoke@mine", 9)
+    assert load_config({}).name == "default"
+    both = load_config({"experiment": "more_power", "design_space__budget__power_w": 200})
+    assert both.design_space.budget.power_w == 200
+
+
+@pytest.mark.parametrize("name", ["more_powr", "a/b", "../x", ""])
+def test_an_experiment_that_changes_nothing_or_is_no_folder_is_an_error(name):
+    with pytest.raises(ValueError, match=r"experiment = .*\['7nm', 'epfl', 'more_power'\]"):
+        load_config({"experiment": name})
+    if name != "more_powr":
+        with pytest.raises(ValueError, match="experiment"):
+            load_config({"experiment": name, "design_space__max_rows": 9})
+
+
 def test_a_training_job_depends_on_nothing_but_training():
     job = load_config({}).training_job("mlp", "fp32")
     other = load_config({"colocation": {"loads": [0.5]}, "design_space": {"max_rows": 8}})

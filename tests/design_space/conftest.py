@@ -35,5 +35,5 @@ def config():
         voltage_steps=9,
         monte_carlo_draws=2,
         density_encodings=("fp32", "bf16", "hbfp8_16", "hbfp6_16", "hbfp4_16", "int8"),
-        density_blocks=(16, 64, 576),
+        density_blocks=(16, 64, 576, 1024),
     )

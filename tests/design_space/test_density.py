@@ -41,6 +41,9 @@ def test_the_authors_chip_has_its_published_ratios(areas, other, encoding, ratio
         (576, "fp32", "hbfp4_16", 17.69),
         (576, "bf16", "hbfp8_16", 1.50),
         (576, "fp32", "int8", 9.43),
+        (1024, "fp32", "hbfp8_16", 7.24),
+        (1024, "fp32", "hbfp6_16", 10.85),
+        (1024, "fp32", "hbfp4_16", 17.79),
     ],
 )
 def test_the_authors_element_has_its_published_ratios(areas, block, other, encoding, ratio):

@@ -22,6 +22,8 @@ def make(config, repository, tmp_path_factory):
         "workload": str(repository / "config/workloads/lstm_2048_25.yaml"),
         "design-space": str(folder / "design_space.parquet"),
         "designs": str(folder / "designs.parquet"),
+        "name": "default@other",
+        "scale": "default",
     }
 
     def run(command, without=()):

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from equinox.design_space import choose_designs, study_sensitivity, sweep
+from equinox.design_space import choose_designs, search, study_sensitivity, sweep
 from equinox.design_space.sensitivity import measure_ratios
 from equinox.tables import check_table
 
@@ -25,7 +25,13 @@ def test_every_constant_and_choice_is_studied(study, technology):
     assert set(single.groupby("constant")["setting"].agg(lambda s: len(set(s)))) == {2}
     banks = study[study["constant"] == "bank"]
     assert set(banks["setting"]) == set(technology.banks)
-    assert set(study["study"]) == {"baseline", "one_at_a_time", "choice", "monte_carlo"}
+    assert set(study["study"]) == {
+        "baseline",
+        "one_at_a_time",
+        "choice",
+        "monte_carlo",
+        "two_choices",
+    }
 
 
 def test_a_choice_that_changes_nothing_gives_the_baseline(study, technology):
@@ -51,6 +57,24 @@ def test_ratios_are_those_of_the_designs(small, technology, workload, study):
     assert ratios["controller_area"] < 0.01
 
 
+def test_the_overhead_is_that_of_the_machine_of_the_baseline(study):
+    # Constants that only move the search leave it as it is; a width is a machine of its own.
+    values = study[study["quantity"] == "encoding_area"].set_index("constant")["value"]
+    assert values["budget.power_w"].tolist() == pytest.approx([values["none"]] * 2, rel=1e-12)
+    assert len(set(values["width"])) == 2
+    searched = study[study["quantity"] == "encoding_area_searched"].set_index("constant")["value"]
+    assert searched["none"] == values["none"]
+
+
+def test_widths_are_studied_with_each_accumulator_of_blocks(study, small):
+    rows = study[study["study"] == "two_choices"]
+    assert set(rows["constant"]) == {"width, block_accumulator=fp32"}
+    assert set(rows["constant_value"]) == set(small.widths)
+    area = rows[rows["quantity"] == "encoding_area"].set_index("constant_value")["value"]
+    single = study[(study["constant"] == "width") & (study["quantity"] == "encoding_area")]
+    assert (area > single.set_index("constant_value")["value"]).all()
+
+
 def test_all_draws_stay_in_their_range(small, technology, workload):
     # A constant at its low end, where low is high, is drawn as it is.
     fixed = {
@@ -65,7 +89,9 @@ def test_all_draws_stay_in_their_range(small, technology, workload):
 
 def test_a_design_that_does_not_exist_leaves_a_ratio_empty(small, technology, workload):
     tight = replace(small, budget=replace(small.budget, sram_mib=66))  # bf16 needs 64 and more
-    ratios = measure_ratios(replace(tight, service_limits_us=(1e-3,)), technology, workload)
+    tight = replace(tight, service_limits_us=(1e-3,))
+    families = {name: search(tight, technology, workload, name) for name in tight.encodings}
+    ratios = measure_ratios(tight, technology, families)
     assert np.isnan(list(ratios.values())).all()
     points = sweep(small, technology, workload, "hbfp8_16")
     assert len(choose_designs(points, small, technology, workload)) == 6

@@ -33,6 +33,11 @@ _KEYS: Mapping[str, Mapping[str, Sequence[object]]] = {
         "voltage_v": (0.6, 0.7),
     },
     "designs": {"design": _DESIGNS, "encoding": ("hbfp8_16", "bf16", "int8")},
+    "comparison": {
+        "experiment": ("default", "default@more_power"),
+        "design": _DESIGNS,
+        "encoding": ("hbfp8_16", "bf16"),
+    },
     "breakdown": {
         "design": (*_DESIGNS, "fixed_point_inference"),
         "encoding": ("hbfp8_16",),
@@ -113,7 +118,23 @@ def _adjust_sensitivity(frame: pd.DataFrame) -> pd.DataFrame:
     frame.loc[draws, "constant"] = "all"
     frame.loc[frame.index[~draws][:3], "value"] = np.nan
     baseline = frame[draws].drop_duplicates("quantity")
-    return pd.concat([frame, baseline.assign(study="baseline", constant="none", setting="none")])
+    baseline = baseline.assign(study="baseline", constant="none", setting="none")
+    return pd.concat([frame, baseline, *_choices(baseline)])
+
+
+def _choices(baseline: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the same quantities under a few banks and widths."""
+    found = [
+        baseline.assign(study="choice", constant="bank", setting=name, constant_value=value)
+        for name, value in (("cacti_64k_32", 0.5), ("cacti_64k_64", 1.0), ("epfl_64k_32", 0.5))
+    ]
+    searched = baseline.assign(quantity=baseline["quantity"] + "_searched")
+    for constant in ("width", "width, block_accumulator=fp32"):
+        found += [
+            searched.assign(study="choice", constant=constant, setting=str(w), constant_value=w)
+            for w in (8, 16, 32)
+        ]
+    return found
 
 
 def _adjust_colocation(frame: pd.DataFrame) -> pd.DataFrame:
@@ -140,6 +161,7 @@ def _adjust_points(frame: pd.DataFrame) -> pd.DataFrame:
 _ADJUST = {
     "pareto": _adjust_points,
     "designs": _adjust_points,
+    "comparison": _adjust_points,
     "accuracy": _adjust_accuracy,
     "sensitivity": _adjust_sensitivity,
     "colocation": _adjust_colocation,

@@ -7,6 +7,7 @@ rule simulate:
         designs=rules.designs.output,
         workload=product_file(f"config/workloads/{CONFIG.colocation.workload}.yaml"),
         technology=TECHNOLOGY,
+        technology_bases=TECHNOLOGY_BASES,
         training=product_file(
             f"config/workloads/{CONFIG.colocation.training_workload}.yaml"
         ),

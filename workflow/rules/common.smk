@@ -6,7 +6,8 @@ from pathlib import Path
 import grimp
 from snakemake.exceptions import WorkflowError
 
-from equinox.plan import load_plan
+from equinox.accelerator import technology_files
+from equinox.plan import load_plan, scale_of, training_name
 from equinox.config.checks import to_jsonable
 from equinox.dependencies import ROOT, figure_tables, product_file, source_files
 from equinox.tables import TABLES
@@ -17,12 +18,18 @@ try:
 except ValueError as error:
     raise WorkflowError(str(error)) from None
 
-FIGURES = figure_tables()
+# A comparison with the scale needs something else to compare.
+FIGURES = {
+    name: tables
+    for name, tables in figure_tables().items()
+    if CONFIG.experiment or "comparison" not in tables
+}
 IMPORTS = grimp.build_graph("equinox", cache_dir=None)
 
 
 pathvars:
-    results=f"results/{CONFIG.scale}",
+    results=f"results/{CONFIG.name}",
+    training=f"results/{training_name(CONFIG)}",
 
 
 # The interpreter that runs Snakemake runs the jobs, with one thread each: two threads that spin
@@ -35,6 +42,11 @@ shell.prefix(
 
 def code(*modules):
     return source_files(IMPORTS, modules)
+
+
+def technology_inputs(space):
+    """The constant set of a design space, then those that it is based on."""
+    return [product_file(path) for path in technology_files(space.technology)]
 
 
 def as_json(record):

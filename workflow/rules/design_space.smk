@@ -1,12 +1,15 @@
 DESIGN_SPACE = as_json(CONFIG.design_space)
-TECHNOLOGY = product_file(f"config/technology/{CONFIG.design_space.technology}.yaml")
+TECHNOLOGY, *TECHNOLOGY_BASES = technology_inputs(CONFIG.design_space)
 DESIGN_WORKLOAD = product_file(f"config/workloads/{CONFIG.design_space.workload}.yaml")
+SCALE = scale_of(CONFIG)
+SCALE_TECHNOLOGY, *SCALE_TECHNOLOGY_BASES = technology_inputs(SCALE.design_space)
 
 
 rule sweep:
     input:
         code=code("equinox.design_space.__main__"),
         technology=TECHNOLOGY,
+        technology_bases=TECHNOLOGY_BASES,
         workload=DESIGN_WORKLOAD,
     output:
         "<results>/tables/design_space.parquet",
@@ -52,6 +55,7 @@ rule designs:
         code=code("equinox.design_space.__main__"),
         design_space=rules.sweep.output,
         technology=TECHNOLOGY,
+        technology_bases=TECHNOLOGY_BASES,
         workload=DESIGN_WORKLOAD,
     output:
         "<results>/tables/designs.parquet",
@@ -77,6 +81,7 @@ rule breakdown:
         code=code("equinox.design_space.__main__"),
         designs=rules.designs.output,
         technology=TECHNOLOGY,
+        technology_bases=TECHNOLOGY_BASES,
         workload=DESIGN_WORKLOAD,
     output:
         "<results>/tables/breakdown.parquet",
@@ -101,6 +106,7 @@ rule sensitivity:
     input:
         code=code("equinox.design_space.__main__"),
         technology=TECHNOLOGY,
+        technology_bases=TECHNOLOGY_BASES,
         workload=DESIGN_WORKLOAD,
     output:
         "<results>/tables/sensitivity.parquet",
@@ -125,6 +131,7 @@ rule density:
     input:
         code=code("equinox.design_space.__main__"),
         technology=TECHNOLOGY,
+        technology_bases=TECHNOLOGY_BASES,
     output:
         "<results>/tables/density.parquet",
     log:
@@ -143,6 +150,34 @@ rule density:
         " --technology {input.technology} --output {output} 2>&1 | tee {log}"
 
 
+rule compare:
+    input:
+        code=code("equinox.design_space.__main__"),
+        designs=rules.designs.output,
+        technology=SCALE_TECHNOLOGY,
+        technology_bases=SCALE_TECHNOLOGY_BASES,
+        workload=product_file(f"config/workloads/{SCALE.design_space.workload}.yaml"),
+    output:
+        "<results>/tables/comparison.parquet",
+    log:
+        "<results>/logs/design_space/compare.log",
+    benchmark:
+        "<results>/benchmarks/design_space/compare.tsv"
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        config=as_json(SCALE.design_space),
+        name=CONFIG.name,
+        scale=SCALE.name,
+    message:
+        "Compare the named designs with those of the scale"
+    shell:
+        "python -m equinox.design_space compare --config {params.config:q}"
+        " --technology {input.technology} --workload {input.workload} --designs {input.designs}"
+        " --name {params.name} --scale {params.scale} --output {output} 2>&1 | tee {log}"
+
+
 rule design_space:
     input:
         rules.sweep.output,
@@ -151,3 +186,4 @@ rule design_space:
         rules.breakdown.output,
         rules.sensitivity.output,
         rules.density.output,
+        rules.compare.output,

@@ -17,7 +17,7 @@ rule claims:
         mem_mb=1000,
         runtime=5,
     params:
-        scale=CONFIG.scale,
+        scale=CONFIG.name,
     message:
         "Judge every published number"
     shell:
@@ -42,7 +42,7 @@ rule report:
         mem_mb=1000,
         runtime=5,
     params:
-        scale=CONFIG.scale,
+        scale=CONFIG.name,
     message:
         "Write the report"
     shell:

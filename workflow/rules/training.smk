@@ -8,11 +8,11 @@ rule train:
         code=code("equinox.training.__main__"),
         data=training_data,
     output:
-        "<results>/runs/{task}/{encoding}.parquet",
+        "<training>/runs/{task}/{encoding}.parquet",
     log:
-        "<results>/logs/train/{task}/{encoding}.log",
+        "<training>/logs/train/{task}/{encoding}.log",
     benchmark:
-        "<results>/benchmarks/train/{task}/{encoding}.tsv"
+        "<training>/benchmarks/train/{task}/{encoding}.tsv"
     resources:
         mem_mb=1500,
         runtime=60,
@@ -27,7 +27,7 @@ rule train:
 rule accuracy:
     input:
         code=code("equinox.tables"),
-        runs=[f"<results>/runs/{task}/{encoding}.parquet" for task, encoding in RUNS],
+        runs=[f"<training>/runs/{task}/{encoding}.parquet" for task, encoding in RUNS],
     output:
         "<results>/tables/accuracy.parquet",
     log:
