@@ -101,7 +101,7 @@ def prepare_site(
 
 def train_alone(training: Program) -> Outcome:
     """Return the steady state of `training` with the machine to itself."""
-    cycles = max(int(training.mmu_cycles.sum()), int(training.load_cycles.sum()))
+    cycles = max(training.total_mmu_cycles, training.total_load_cycles)
     window = (_ALONE[0] * cycles, _ALONE[1] * cycles)
     return simulate(training, training, [], rows=1, scheduling="training_only", window=window)
 
