@@ -43,7 +43,7 @@ _WAIT, _INFER, _TRAIN = int(Action.WAIT), int(Action.INFER), int(Action.TRAIN)
 
 
 # numba: its wheels bring their own code generator, so no C compiler is needed where this runs.
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def run(
     inference: Integers,
     training: Integers,
@@ -112,7 +112,7 @@ def run(
     return start, completion, cycles, events
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _new_stream(program: Integers, shared: Integers, active: bool) -> Integers:
     """Return the state of `program` at cycle 0, its first two loads requested if `active`."""
     stream = np.zeros(_MARK + 4, np.int64)
@@ -124,7 +124,7 @@ def _new_stream(program: Integers, shared: Integers, active: bool) -> Integers:
     return stream
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _step(program: Integers, stream: Integers, at: int) -> None:
     """Move the row and place that `stream` has at `at` to the next instruction."""
     stream[at + 1] += 1
@@ -133,13 +133,13 @@ def _step(program: Integers, stream: Integers, at: int) -> None:
         stream[at] = stream[at] + 1 if stream[at] + 1 < len(program) else 0
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _begun(stream: Integers) -> bool:
     """Return whether `stream` is not at the start of its program."""
     return bool(stream[_NEXT] + stream[_DONE] > 0)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _firm_states(decisions: Integers) -> NDArray[np.bool_]:
     """Return for each state whether "training_ready" and "guarded" leave its decision as it is."""
     firm = np.zeros(len(decisions), np.bool_)
@@ -151,7 +151,7 @@ def _firm_states(decisions: Integers) -> NDArray[np.bool_]:
     return firm
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _count(
     cycles: Integers, events: Integers, kind: int, unused: int, spent: tuple[int, int, int, int]
 ) -> None:
@@ -161,7 +161,7 @@ def _count(
     events[INSTRUCTIONS] += spent[3]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _form_batch(queue: Integers, arrival: Integers, start: Integers, rows: int, now: int) -> None:
     """Start a batch of the requests that wait at `now`, `rows` at most."""
     first = end = queue[_FIRST]
@@ -171,7 +171,7 @@ def _form_batch(queue: Integers, arrival: Integers, start: Integers, rows: int, 
     queue[_FIRST], queue[_BATCH] = end, end - first
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _load(duration: int, shared: Integers, now: int) -> int:
     """Request a load at `now`; return when it is done."""
     if duration > 0:
@@ -180,7 +180,7 @@ def _load(duration: int, shared: Integers, now: int) -> int:
     return now
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _ready(program: Integers, stream: Integers, drain: int) -> int:
     """Return from when on the next instruction of `stream` can issue on a free MMU."""
     index, ready = stream[_NEXT], stream[_LOADED]
@@ -191,7 +191,7 @@ def _ready(program: Integers, stream: Integers, drain: int) -> int:
     return int(ready)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _issue_run(
     program: Integers,
     stream: Integers,
@@ -231,7 +231,7 @@ def _issue_run(
     return last + mmu, busy, repeats * (period - mmu) if inside else 0, 1 + repeats
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _issue(program: Integers, stream: Integers, shared: Integers, drain: int, now: int) -> None:
     """Issue the next instruction of `stream` at `now`."""
     row = stream[_NEXT]
@@ -248,25 +248,25 @@ def _issue(program: Integers, stream: Integers, shared: Integers, drain: int, no
     _step(program, stream, _AHEAD)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _shifted(program: Integers, stream: Integers, shared: Integers, period: int) -> bool:
     """Return whether the latest issue left behind what the one `period` before it did, later."""
-    row = program[stream[_NEXT]]
+    row = stream[_NEXT]
     return bool(
         stream[_LOADED] - stream[_MARK] == period
         and stream[_LOADED_AFTER] - stream[_MARK + 1] == period
         and stream[_RESULT] - stream[_MARK + 2] == period
-        and (row[SIMD] == 0 or stream[_RESULT] == shared[_SIMD_FREE])
-        and (row[LOAD] == 0 or shared[_DRAM_FREE] - stream[_MARK + 3] == period)
+        and (program[row, SIMD] == 0 or stream[_RESULT] == shared[_SIMD_FREE])
+        and (program[row, LOAD] == 0 or shared[_DRAM_FREE] - stream[_MARK + 3] == period)
     )
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _shift(
     program: Integers, stream: Integers, shared: Integers, period: int, repeats: int
 ) -> None:
     """Issue the rest of a run `repeats` times, each `period` after the one before."""
-    row, later = program[stream[_NEXT]], period * repeats
+    row, later = stream[_NEXT], period * repeats
     stream[_LOADED] += later
     stream[_LOADED_AFTER] += later
     stream[_RESULT] += later
@@ -274,13 +274,13 @@ def _shift(
     stream[_DONE] += repeats
     stream[_AHEAD_DONE] += repeats - 1
     _step(program, stream, _AHEAD)
-    if row[SIMD] > 0:
+    if program[row, SIMD] > 0:
         shared[_SIMD_FREE] += later
-    if row[LOAD] > 0:
+    if program[row, LOAD] > 0:
         shared[_DRAM_FREE] += later
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _mark(stream: Integers, shared: Integers) -> None:
     """Keep what the latest issue left behind."""
     stream[_MARK] = stream[_LOADED]
@@ -289,7 +289,7 @@ def _mark(stream: Integers, shared: Integers) -> None:
     stream[_MARK + 3] = shared[_DRAM_FREE]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _eligible(arrival: Integers, first: int, rows: int, timeout: int) -> int:
     """Return from when on a batch that starts with request `first` may issue."""
     if first >= len(arrival):
@@ -301,7 +301,7 @@ def _eligible(arrival: Integers, first: int, rows: int, timeout: int) -> int:
     return int(deadline) if timeout < NEVER else int(arrival[-1])
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _earliest_after(now: int, events: tuple[int, int, int, int, int]) -> int:
     """Return the earliest of `events` that is after `now`, or NEVER."""
     then = NEVER
@@ -311,7 +311,7 @@ def _earliest_after(now: int, events: tuple[int, int, int, int, int]) -> int:
     return then
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _inside(begin: int, end: int, window: tuple[int, int]) -> int:
     """Return how many of the cycles from `begin` to `end` lie in `window`."""
     return max(min(end, window[1]) - max(begin, window[0]), 0)

@@ -12,7 +12,12 @@ import pandas as pd
 from equinox.accelerator import Accelerator, Technology, Workload
 from equinox.colocation.arrivals import Arrivals, Poisson, read_trace
 from equinox.colocation.metrics import summarize_latency
-from equinox.colocation.programs import Program, inference_program, training_program
+from equinox.colocation.programs import (
+    Program,
+    inference_program,
+    keeps_weights,
+    training_program,
+)
 from equinox.colocation.simulation import Outcome, simulate
 from equinox.config.colocation import Colocation
 from equinox.design_space.choose import accelerator_of
@@ -36,6 +41,7 @@ class Site:
     service_cycles: int  # a full batch on an idle machine
     period_cycles: int  # between full batches back to back; load 1
     dedicated_op_per_s: float  # training on the dedicated machine
+    resident: bool  # the service's weights stay in SRAM
 
 
 def simulate_design(
@@ -96,6 +102,7 @@ def prepare_site(
         service_cycles=int(completions[0]),
         period_cycles=int(completions[-1] - completions[-2]),
         dedicated_op_per_s=dedicated_op_per_cycle * dedicated.frequency_hz,
+        resident=keeps_weights(machine, workload),
     )
 
 
@@ -191,6 +198,7 @@ def _measure(
     training_op_per_s = outcome.training_op_per_cycle * frequency_hz
     return {
         "requests": len(latency_us),
+        "weights": "resident" if site.resident else "streamed",
         **_name_latencies(summarize_latency(latency_us), growing=load >= 1 and count > 0),
         "service_time_us": site.service_cycles / frequency_hz * _MICRO,
         "inference_op_per_s": completed * op_per_request / window * frequency_hz,

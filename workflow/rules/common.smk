@@ -54,3 +54,7 @@ def training_data(wildcards):
         if CONFIG.data_dir
         else product_file(f"equinox/training/data/{dataset}/source.yaml")
     )
+
+
+def workload_file(name):
+    return product_file(f"config/workloads/{name}.yaml")
