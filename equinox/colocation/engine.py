@@ -35,15 +35,15 @@ BATCHES, ITERATIONS, INSTRUCTIONS = range(3)  # kinds of events
 
 _SIMD_FREE, _DRAM_FREE = range(2)  # state of the shared units
 # State of one program: row, and place in its run, of the next instruction and of the next load;
-# when the operands of the next two instructions and all results are there; the latest issue.
-_NEXT, _DONE, _AHEAD, _AHEAD_DONE, _LOADED, _LOADED_AFTER, _RESULT, _ISSUED = range(8)
-_MARK = 8  # and the three after it: loads, results and the DRAM channel after the latest issue
+# when the operands of the next two instructions and all results are there; the latest issue, and
+# when the DRAM channel was free as of then.
+_NEXT, _DONE, _AHEAD, _AHEAD_DONE, _LOADED, _LOADED_AFTER, _RESULT, _ISSUED, _DRAM = range(9)
 _FIRST, _BATCH = range(2)  # the first request in no batch yet; requests in the latest batch
 _WAIT, _INFER, _TRAIN = int(Action.WAIT), int(Action.INFER), int(Action.TRAIN)
 
 
 # numba: its wheels bring their own code generator, so no C compiler is needed where this runs.
-@njit(cache=True, error_model="numpy")
+@njit(cache=True)
 def run(
     inference: Integers,
     training: Integers,
@@ -112,34 +112,26 @@ def run(
     return start, completion, cycles, events
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True)
 def _new_stream(program: Integers, shared: Integers, active: bool) -> Integers:
     """Return the state of `program` at cycle 0, its first two loads requested if `active`."""
-    stream = np.zeros(_MARK + 4, np.int64)
+    stream = np.zeros(_DRAM + 1, np.int64)
     stream[_ISSUED] = -1
     for at in (_LOADED, _LOADED_AFTER):
         if active:
             stream[at] = _load(program[stream[_AHEAD], LOAD], shared, 0)
-        _step(program, stream, _AHEAD)
+        row, done = stream[_AHEAD], stream[_AHEAD_DONE] + 1
+        stream[_AHEAD], stream[_AHEAD_DONE] = _after(row, done, program[row, COUNT], len(program))
     return stream
 
 
-@njit(cache=True, error_model="numpy")
-def _step(program: Integers, stream: Integers, at: int) -> None:
-    """Move the row and place that `stream` has at `at` to the next instruction."""
-    stream[at + 1] += 1
-    if stream[at + 1] == program[stream[at], COUNT]:
-        stream[at + 1] = 0
-        stream[at] = stream[at] + 1 if stream[at] + 1 < len(program) else 0
-
-
-@njit(cache=True, error_model="numpy")
+@njit(cache=True)
 def _begun(stream: Integers) -> bool:
     """Return whether `stream` is not at the start of its program."""
     return bool(stream[_NEXT] + stream[_DONE] > 0)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True)
 def _firm_states(decisions: Integers) -> NDArray[np.bool_]:
     """Return for each state whether "training_ready" and "guarded" leave its decision as it is."""
     firm = np.zeros(len(decisions), np.bool_)
@@ -151,7 +143,7 @@ def _firm_states(decisions: Integers) -> NDArray[np.bool_]:
     return firm
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True)
 def _count(
     cycles: Integers, events: Integers, kind: int, unused: int, spent: tuple[int, int, int, int]
 ) -> None:
@@ -161,7 +153,7 @@ def _count(
     events[INSTRUCTIONS] += spent[3]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True)
 def _form_batch(queue: Integers, arrival: Integers, start: Integers, rows: int, now: int) -> None:
     """Start a batch of the requests that wait at `now`, `rows` at most."""
     first = end = queue[_FIRST]
@@ -171,7 +163,7 @@ def _form_batch(queue: Integers, arrival: Integers, start: Integers, rows: int, 
     queue[_FIRST], queue[_BATCH] = end, end - first
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True)
 def _load(duration: int, shared: Integers, now: int) -> int:
     """Request a load at `now`; return when it is done."""
     if duration > 0:
@@ -180,7 +172,7 @@ def _load(duration: int, shared: Integers, now: int) -> int:
     return now
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True)
 def _ready(program: Integers, stream: Integers, drain: int) -> int:
     """Return from when on the next instruction of `stream` can issue on a free MMU."""
     index, ready = stream[_NEXT], stream[_LOADED]
@@ -191,7 +183,7 @@ def _ready(program: Integers, stream: Integers, drain: int) -> int:
     return int(ready)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True)
 def _issue_run(
     program: Integers,
     stream: Integers,
@@ -205,91 +197,63 @@ def _issue_run(
     """Issue the next instruction of `stream` at `now`, and those after it that repeat it.
 
     `seen` are events that the policy could see; if `firm`, not while an issue follows another.
+    All in one function: in compiled code a call with arrays costs more than an issue.
 
     Returns:
         when the last one leaves the MMU; MMU cycles, and cycles between issues, that are inside
         `window`; how many were issued.
     """
-    mmu, before = program[stream[_NEXT], MMU], stream[_ISSUED]
-    period = now - before
-    _issue(program, stream, shared, drain, now)
-    # Two of the run are issued, and the load two ahead is of the run, too.
-    same_run = stream[_NEXT] == stream[_AHEAD] and stream[_AHEAD_DONE] > stream[_DONE] >= 2
-    left = program[stream[_NEXT], COUNT] - stream[_AHEAD_DONE]
-    repeats = 0
-    if before >= 0 and same_run and left > 0 and _shifted(program, stream, shared, period):
+    row, ahead, before = stream[_NEXT], stream[_AHEAD], stream[_ISSUED]
+    mmu, simd, load = program[row, MMU], program[row, SIMD], program[row, LOAD]
+    period, result, loaded = now - before, now + mmu + drain, now + mmu
+    if simd > 0:
+        result = max(result, shared[_SIMD_FREE]) + simd
+    result = max(stream[_RESULT], result)
+    if program[ahead, LOAD] > 0:
+        loaded = max(loaded, shared[_DRAM_FREE]) + program[ahead, LOAD]
+        shared[_DRAM_FREE] = loaded
+    place, left = stream[_DONE] + 1, program[row, COUNT] - stream[_AHEAD_DONE] - 1
+    later = repeats = 0
+    # The run has begun, its loads last on, and this issue shifts all that the one before left.
+    if (
+        (before >= 0 and ahead == row and place >= 2 and left > 0)
+        and stream[_AHEAD_DONE] == place + 1
+        and stream[_LOADED_AFTER] - stream[_LOADED] == period == loaded - stream[_LOADED_AFTER]
+        and result - stream[_RESULT] == period
+        and (load == 0 or shared[_DRAM_FREE] - stream[_DRAM] == period)
+    ):
         until = _earliest_after(before, (window[0], window[1], NEVER, NEVER, NEVER))
         if not (firm and period == mmu):
             until = _earliest_after(before, (until, seen[0], seen[1], seen[2], NEVER))
         repeats = min(left, (until - 1 - now) // period) if until > now else 0
-    if repeats > 0:
-        _shift(program, stream, shared, period, repeats)
-    _mark(stream, shared)
-    inside = window[0] <= now < window[1]
-    last = now + repeats * period
-    busy = _inside(last, last + mmu, window) + (repeats * mmu if inside else 0)
-    return last + mmu, busy, repeats * (period - mmu) if inside else 0, 1 + repeats
-
-
-@njit(cache=True, error_model="numpy")
-def _issue(program: Integers, stream: Integers, shared: Integers, drain: int, now: int) -> None:
-    """Issue the next instruction of `stream` at `now`."""
-    row = stream[_NEXT]
-    end = now + program[row, MMU]
-    result = end + drain
-    if program[row, SIMD] > 0:
-        result = max(result, shared[_SIMD_FREE]) + program[row, SIMD]
-        shared[_SIMD_FREE] = result
-    stream[_RESULT] = max(stream[_RESULT], result)
-    stream[_LOADED] = stream[_LOADED_AFTER]
-    stream[_LOADED_AFTER] = _load(program[stream[_AHEAD], LOAD], shared, end)
-    stream[_ISSUED] = now
-    _step(program, stream, _NEXT)
-    _step(program, stream, _AHEAD)
-
-
-@njit(cache=True, error_model="numpy")
-def _shifted(program: Integers, stream: Integers, shared: Integers, period: int) -> bool:
-    """Return whether the latest issue left behind what the one `period` before it did, later."""
-    row = stream[_NEXT]
-    return bool(
-        stream[_LOADED] - stream[_MARK] == period
-        and stream[_LOADED_AFTER] - stream[_MARK + 1] == period
-        and stream[_RESULT] - stream[_MARK + 2] == period
-        and (program[row, SIMD] == 0 or stream[_RESULT] == shared[_SIMD_FREE])
-        and (program[row, LOAD] == 0 or shared[_DRAM_FREE] - stream[_MARK + 3] == period)
-    )
-
-
-@njit(cache=True, error_model="numpy")
-def _shift(
-    program: Integers, stream: Integers, shared: Integers, period: int, repeats: int
-) -> None:
-    """Issue the rest of a run `repeats` times, each `period` after the one before."""
-    row, later = stream[_NEXT], period * repeats
-    stream[_LOADED] += later
-    stream[_LOADED_AFTER] += later
-    stream[_RESULT] += later
+        later = repeats * period
+    stream[_LOADED] = stream[_LOADED_AFTER] + later
+    stream[_LOADED_AFTER], stream[_RESULT], stream[_ISSUED] = loaded + later, result + later, now
     stream[_ISSUED] += later
-    stream[_DONE] += repeats
-    stream[_AHEAD_DONE] += repeats - 1
-    _step(program, stream, _AHEAD)
-    if program[row, SIMD] > 0:
-        shared[_SIMD_FREE] += later
-    if program[row, LOAD] > 0:
+    if simd > 0:
+        shared[_SIMD_FREE] = result + later
+    if load > 0:
         shared[_DRAM_FREE] += later
+    stream[_DRAM] = shared[_DRAM_FREE]
+    rows = len(program)
+    stream[_NEXT], stream[_DONE] = _after(row, place + repeats, program[row, COUNT], rows)
+    requested = stream[_AHEAD_DONE] + 1 + repeats
+    stream[_AHEAD], stream[_AHEAD_DONE] = _after(ahead, requested, program[ahead, COUNT], rows)
+    busy = _inside(now + later, now + later + mmu, window)
+    if not window[0] <= now < window[1]:
+        return now + later + mmu, busy, 0, 1 + repeats
+    return now + later + mmu, busy + repeats * mmu, later - repeats * mmu, 1 + repeats
 
 
-@njit(cache=True, error_model="numpy")
-def _mark(stream: Integers, shared: Integers) -> None:
-    """Keep what the latest issue left behind."""
-    stream[_MARK] = stream[_LOADED]
-    stream[_MARK + 1] = stream[_LOADED_AFTER]
-    stream[_MARK + 2] = stream[_RESULT]
-    stream[_MARK + 3] = shared[_DRAM_FREE]
+@njit(cache=True)
+def _after(row: int, done: int, count: int, rows: int) -> tuple[int, int]:
+    """Return row and place in its run of the instruction that follows `done` of `row`."""
+    if done < count:
+        return row, done
+    return (row + 1 if row + 1 < rows else 0), 0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True)
 def _eligible(arrival: Integers, first: int, rows: int, timeout: int) -> int:
     """Return from when on a batch that starts with request `first` may issue."""
     if first >= len(arrival):
@@ -301,7 +265,7 @@ def _eligible(arrival: Integers, first: int, rows: int, timeout: int) -> int:
     return int(deadline) if timeout < NEVER else int(arrival[-1])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True)
 def _earliest_after(now: int, events: tuple[int, int, int, int, int]) -> int:
     """Return the earliest of `events` that is after `now`, or NEVER."""
     then = NEVER
@@ -311,7 +275,7 @@ def _earliest_after(now: int, events: tuple[int, int, int, int, int]) -> int:
     return then
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True)
 def _inside(begin: int, end: int, window: tuple[int, int]) -> int:
     """Return how many of the cycles from `begin` to `end` lie in `window`."""
     return max(min(end, window[1]) - max(begin, window[0]), 0)
