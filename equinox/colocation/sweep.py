@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from equinox.accelerator import Accelerator, Technology, Workload
-from equinox.colocation.arrivals import Arrivals, Poisson, read_trace
+from equinox.colocation.arrivals import Arrivals, make_arrivals
 from equinox.colocation.metrics import summarize_latency
 from equinox.colocation.programs import (
     Program,
@@ -41,6 +41,7 @@ class Site:
     service_cycles: int  # a full batch on an idle machine
     period_cycles: int  # between full batches back to back; load 1
     dedicated_op_per_s: float  # training on the dedicated machine
+    arrivals: Arrivals
     resident: bool  # the service's weights stay in SRAM
 
 
@@ -102,6 +103,7 @@ def prepare_site(
         service_cycles=int(completions[0]),
         period_cycles=int(completions[-1] - completions[-2]),
         dedicated_op_per_s=dedicated_op_per_cycle * dedicated.frequency_hz,
+        arrivals=make_arrivals(config.arrivals),
         resident=keeps_weights(machine, workload),
     )
 
@@ -163,9 +165,10 @@ def _run(
 ) -> Outcome:
     machine = site.machine
     count = ceil(max(config.requests, config.batches * machine.rows) / (1 - config.warm_up))
-    process: Arrivals = Poisson() if config.arrivals == "poisson" else read_trace(config.arrivals)
     rate = load * machine.rows * machine.frequency_hz / site.period_cycles
-    times_s = process.times_s(count, request_per_s=rate, generator=np.random.default_rng(seed))
+    times_s = site.arrivals.times_s(
+        count, request_per_s=rate, generator=np.random.default_rng(seed)
+    )
     arrival = np.ceil(times_s * machine.frequency_hz).astype(np.int64)
     return simulate(
         site.inference,

@@ -39,7 +39,7 @@ class Colocation:
     workloads: Annotated[tuple[Name, ...], MinLen(1)]
     training_workload: Name | None = None  # None: each service trains its own network
     training_batch: Count
-    arrivals: Name = "poisson"  # or the path of a trace: .csv or .parquet, times in seconds
+    arrivals: Name = "poisson"  # a process or a trace: see `colocation.arrivals.make_arrivals`
     batchings: Annotated[tuple[Name, ...], MinLen(1)]
     schedulings: Annotated[tuple[Name, ...], MinLen(1)]
     loads: Annotated[tuple[Positive, ...], MinLen(1)]

@@ -86,5 +86,7 @@ def test_a_wrong_file_is_refused_by_name(repository, tmp_path, change, message):
 
 
 def test_an_unknown_workload_names_the_known_ones():
-    with pytest.raises(ValueError, match="no workload vgg; known are bert_base_128, gru_2816_1500, lstm"):
+    with pytest.raises(
+        ValueError, match="no workload vgg; known are bert_base_128, gru_2816_1500, lstm"
+    ):
         load_workload("vgg")

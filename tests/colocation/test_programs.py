@@ -29,7 +29,13 @@ def machine(rows=64, **changes):
 
 @pytest.mark.parametrize(
     ("workload", "rows"),
-    [("lstm_2048_25", 1), ("lstm_2048_25", 64), ("resnet50", 16), ("resnet50", 64), ("bert_base_128", 16)],
+    [
+        ("lstm_2048_25", 1),
+        ("lstm_2048_25", 64),
+        ("resnet50", 16),
+        ("resnet50", 64),
+        ("bert_base_128", 16),
+    ],
 )
 def test_a_batch_alone_takes_the_service_time_of_the_design_space(workload, rows):
     design, service = machine(rows, sram_byte=2**32), load_workload(workload)
