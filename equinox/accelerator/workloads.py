@@ -112,9 +112,10 @@ class Workload:
         """Return the products of one training step on `batch` samples, in their order.
 
         A layer without weights has the gradient of its other operand, "backward_other", in place
-        of "backward_weights". Per layer: "forward"; in reverse order "backward_data" (the gradient of the input; that of
-        the first layer only if it is recurrent) and "backward_weights". Repetitions of a recurrent
-        layer are its time steps; their weight gradients are one product over all steps.
+        of "backward_weights". Per layer: "forward"; in reverse order "backward_data" (the gradient
+        of the input; that of the first layer only if it is recurrent) and "backward_weights".
+        Repetitions of a recurrent layer are its time steps; their weight gradients are one product
+        over all steps.
 
         Every product reads its operands from DRAM and writes its result; the forward result is
         stashed and read again by backward_data. The weight gradient stays on chip: the update reads

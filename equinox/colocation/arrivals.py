@@ -115,7 +115,8 @@ class Modulated:
             rates = np.tile([high, low] if first else [low, high], pairs)
             edges = np.append(edges, edges[-1] + spans.cumsum())
             levels = np.append(levels, levels[-1] + (spans * rates).cumsum())
-        return np.interp(operational, levels, edges) / request_per_s
+        times: Times = np.interp(operational, levels, edges) / request_per_s
+        return times
 
     def _rates(self) -> tuple[float, float, float, float]:
         """Return the rates of bursts, of calm, and of leaving each, at a mean rate of 1."""

@@ -1,7 +1,5 @@
 """Two classes of requests on one server, the first before the second: Cobham's queue."""
 
-from typing import Any
-
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
@@ -30,15 +28,17 @@ def simulate_priority_queue(
     Source: Cobham, Priority assignment in waiting line problems, Operations Research 2 (1954);
     White and Christie, Queuing with preemptive priorities, Operations Research 6 (1958).
     """
-    arrivals: list[NDArray[Any]] = []
-    for times, name in ((first_s, "first_s"), (second_s, "second_s")):
-        arrivals.append(np.ascontiguousarray(times, np.float64))
-        check_times(arrivals[-1], name)
+    first = np.ascontiguousarray(first_s, np.float64)
+    second = np.ascontiguousarray(second_s, np.float64)
+    check_times(first, "first_s")
+    check_times(second, "second_s")
     if not min(first_service_s, second_service_s) > 0:
         raise ValueError(
             f"service times are {first_service_s} and {second_service_s}; they must be positive"
         )
-    return _serve_classes(*arrivals, float(first_service_s), float(second_service_s), preempts)
+    durations = float(first_service_s), float(second_service_s)
+    completion: tuple[Times, Times] = _serve_classes(first, second, *durations, preempts)
+    return completion
 
 
 # numba: its wheels bring their own code generator, so no C compiler is needed where this runs.

@@ -4,6 +4,7 @@ Prints requests per CPU-second at the queue level (training in chunks, percentil
 drawing of arrivals is not), and instructions per CPU-second of the engine.
 """
 
+import sys
 from time import process_time
 
 import numpy as np
@@ -53,7 +54,7 @@ def instructions_per_s(scheduling: str) -> float:
 
 
 if __name__ == "__main__":
-    print(f"queue: {queue_requests_per_s() / 1e6:.1f} million requests per CPU-second")
+    sys.stdout.write(f"queue: {queue_requests_per_s() / 1e6:.1f} million requests per CPU-second\n")
     for name in ("inference_only", "priority", "fair"):
         speed = instructions_per_s(name) / 1e6
-        print(f"{name}: {speed:.1f} million instructions per CPU-second")
+        sys.stdout.write(f"{name}: {speed:.1f} million instructions per CPU-second\n")
