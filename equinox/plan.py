@@ -52,8 +52,8 @@ def _names(config: Config) -> Iterator[tuple[str, str, Collection[str]]]:
     workloads = _files("workloads")
     yield "design_space.technology", space.technology, _files("technology")
     yield "design_space.workload", space.workload, workloads
-    yield "colocation.workload", colocation.workload, workloads
-    yield "colocation.training_workload", colocation.training_workload, workloads
+    if colocation.training_workload is not None:
+        yield "colocation.training_workload", colocation.training_workload, workloads
     yield "colocation.encoding", colocation.encoding, space.encodings
     trained = {*ENCODINGS, *config.training.encodings}
     for task, runs in config.training.runs.items():
@@ -61,6 +61,7 @@ def _names(config: Config) -> Iterator[tuple[str, str, Collection[str]]]:
     for key, names, known in (
         ("design_space.encodings", space.encodings, ENCODINGS),
         ("design_space.density_encodings", space.density_encodings, ENCODINGS),
+        ("colocation.workloads", colocation.workloads, workloads),
         ("colocation.batchings", colocation.batchings, BATCHINGS),
         ("colocation.schedulings", colocation.schedulings, POLICIES),
         ("colocation.fleet.schedulings", colocation.fleet.schedulings, colocation.schedulings),

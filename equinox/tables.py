@@ -221,6 +221,7 @@ TABLES: Mapping[str, Table] = {
                         ("_high", ", upper 95 % bound"),
                     )
                 ),
+                text("weights", "of the service: resident in SRAM, or streamed from DRAM"),
                 number("service_time_us", "us", "time of one full batch alone"),
                 number("inference_op_per_s", "op/s", "inference throughput, padding not counted"),
                 number("training_op_per_s", "op/s", "training throughput"),

@@ -17,16 +17,17 @@ def service_cycles(machine: Machine, workload: Workload, *, batch: Any) -> Any:
     """
     total: Any = 0
     for layer in workload.layers:
+        m, repeat = layer.sizes(batch)
         timing = matmul_timing(
             machine,
-            m=batch * layer.m_per_request,
+            m=m,
             k=layer.k,
             n=layer.n,
             simd_op_per_output=layer.simd_op_per_output,
         )
-        steps = layer.repeat if layer.recurrent else 1
+        steps = repeat if layer.recurrent else 1
         total = total + steps * timing.result_cycles
-        total = total + (layer.repeat - steps) * timing.issue_cycles
+        total = total + (repeat - steps) * timing.issue_cycles
     return total
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -17,7 +17,11 @@ WORKLOADS = Path(__file__).parents[2] / "config" / "workloads"
 @final
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """`repeat` products of a batch of requests: (batch m_per_request) x k by k x n."""
+    """`repeat` products of a batch of requests: (batch m_per_request) x k by k x n.
+
+    Without weights, both operands are activations, as in attention: each request has `repeat`
+    products of its own, m_per_request x k by k x n.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
@@ -27,17 +31,24 @@ class Layer:
     m_per_request: Count = 1
     repeat: Count = 1
     recurrent: bool = False  # each repetition waits for the one before, and has its weights
+    has_weights: bool = True
     simd_op_per_output: NonNegative = 0
 
     @property
     def weights(self) -> int:
         """Weights of all repetitions; recurrent ones share theirs."""
-        return self.k * self.n * (1 if self.recurrent else self.repeat)
+        return self.k * self.n * (1 if self.recurrent else self.repeat) * self.has_weights
 
     @property
     def op_per_request(self) -> int:
         """Operations of the products; a multiply-accumulate is two."""
         return 2 * self.m_per_request * self.k * self.n * self.repeat
+
+    def sizes(self, batch: Any) -> tuple[Any, Any]:
+        """Return m of each product, and how many products there are, for a batch of requests."""
+        if self.has_weights:
+            return batch * self.m_per_request, self.repeat
+        return self.m_per_request, batch * self.repeat
 
 
 @final
@@ -100,9 +111,11 @@ class Workload:
     ) -> tuple[TrainingProduct, ...]:
         """Return the products of one training step on `batch` samples, in their order.
 
-        Per layer: "forward"; in reverse order "backward_data" (the gradient of the input; that of
-        the first layer only if it is recurrent) and "backward_weights". Repetitions of a recurrent
-        layer are its time steps; their weight gradients are one product over all steps.
+        A layer without weights has the gradient of its other operand, "backward_other", in place
+        of "backward_weights". Per layer: "forward"; in reverse order "backward_data" (the gradient
+        of the input; that of the first layer only if it is recurrent) and "backward_weights".
+        Repetitions of a recurrent layer are its time steps; their weight gradients are one product
+        over all steps.
 
         Every product reads its operands from DRAM and writes its result; the forward result is
         stashed and read again by backward_data. The weight gradient stays on chip: the update reads
@@ -112,7 +125,8 @@ class Workload:
         forward: list[TrainingProduct] = []
         backward: list[TrainingProduct] = []
         for index, layer in enumerate(self.layers):
-            weights, data, forward_product = self._products(layer, batch, encoding, resident)
+            make = self._products if layer.has_weights else _activation_products
+            weights, data, forward_product = make(layer, batch, encoding, resident)
             forward.append(forward_product)
             backward.append(weights)
             if index or layer.recurrent:
@@ -161,6 +175,37 @@ class Workload:
             simd_op=simd_op,
         )
         return weights, data, forward
+
+
+def _activation_products(
+    layer: Layer, batch: int, encoding: str, resident: bool
+) -> Sequence[TrainingProduct]:
+    """Return backward_other, backward_data and forward of `layer`, which has no weights."""
+    del resident  # there are no weights
+    formats = get_encoding(encoding)
+    x_bit, grad_bit = formats.x.bits, formats.grad.bits
+    m, repeat = layer.sizes(batch)
+    k, n = layer.k, layer.n
+
+    def product(name: str, rows: int, inner: int, outer: int, byte: float) -> TrainingProduct:
+        return TrainingProduct(
+            name=f"{layer.name}.{name}",
+            m=rows,
+            k=inner,
+            n=outer,
+            repeat=repeat,
+            dependent=False,
+            dram_byte=byte,
+            simd_op=rows * outer * layer.simd_op_per_output,
+        )
+
+    other_bit = grad_bit * (m * n + k * n) + x_bit * m * k
+    data_bit = grad_bit * (m * n + m * k) + x_bit * (k * n + m * n)
+    return (
+        product("backward_other", k, m, n, other_bit / 8),
+        product("backward_data", m, n, k, data_bit / 8),
+        product("forward", m, k, n, x_bit * (m * k + k * n + m * n) / 8),
+    )
 
 
 def load_workload(workload: str | Path) -> Workload:

@@ -1,7 +1,16 @@
 """Co-location: inference and training share an accelerator; latency, throughput and cycles."""
 
-from equinox.colocation.arrivals import Poisson, Trace, read_trace
+from equinox.colocation.arrivals import (
+    Diurnal,
+    Modulated,
+    Poisson,
+    Renewal,
+    Trace,
+    make_arrivals,
+    read_trace,
+)
 from equinox.colocation.batching import BATCHINGS
+from equinox.colocation.classes import simulate_priority_queue
 from equinox.colocation.fleet import simulate_fleet
 from equinox.colocation.policies import POLICIES
 from equinox.colocation.programs import Program, inference_program, training_program
@@ -11,15 +20,20 @@ from equinox.colocation.sweep import simulate_design
 
 __all__ = [
     "BATCHINGS",
+    "Diurnal",
+    "Modulated",
     "POLICIES",
     "Poisson",
     "Program",
+    "Renewal",
     "Trace",
     "inference_program",
+    "make_arrivals",
     "read_trace",
     "simulate",
     "simulate_design",
     "simulate_fleet",
+    "simulate_priority_queue",
     "simulate_queue",
     "training_program",
 ]

@@ -3,15 +3,19 @@
 An arrival process is a frozen class with `times_s`; a new one is one class.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import gamma
 from pathlib import Path
-from typing import Any, Protocol, final
+from typing import Any, Final, Literal, Protocol, final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 Times = NDArray[np.float64]
+
+BISECTIONS: Final = 60  # halve an interval down to the precision of a float
 
 
 class Arrivals(Protocol):
@@ -30,6 +34,126 @@ class Poisson:
     def times_s(self, count: int, *, request_per_s: float, generator: np.random.Generator) -> Times:
         """Return `count` arrival times drawn from `generator`."""
         return generator.exponential(1 / request_per_s, count).cumsum()
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Renewal:
+    """Independent gaps of a squared coefficient of variation `gap_scv` (Poisson: 1).
+
+    `shape` is "gamma" or "weibull"; both are exponential at a `gap_scv` of 1.
+    """
+
+    shape: Literal["gamma", "weibull"]
+    gap_scv: float
+
+    def __post_init__(self) -> None:
+        """Raise a ValueError if there is no such process."""
+        if self.shape not in ("gamma", "weibull"):
+            raise ValueError(f"shape is {self.shape!r}; choose gamma or weibull")
+        if not 0.001 <= self.gap_scv <= 1000:
+            raise ValueError(f"gap_scv is {self.gap_scv}; it must be from 0.001 to 1000")
+
+    def times_s(self, count: int, *, request_per_s: float, generator: np.random.Generator) -> Times:
+        """Return `count` arrival times drawn from `generator`."""
+        if self.shape == "gamma":
+            gaps = generator.gamma(1 / self.gap_scv, self.gap_scv, count)
+        else:
+            form = weibull_form(self.gap_scv)
+            gaps = generator.weibull(form, count) / gamma(1 + 1 / form)
+        return (gaps / request_per_s).cumsum()
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Modulated:
+    """Poisson requests whose rate switches between two levels: bursts and calm.
+
+    In a burst the rate is `burst_factor` times that of calm. Both last exponential times of
+    `burst_requests` requests on average at the mean rate for bursts, and as much longer for calm
+    as makes bursts a share `burst_share` of time (a two-state Markov-modulated Poisson process).
+
+    Source: Fischer and Meier-Hellstern, The Markov-modulated Poisson process cookbook, Performance
+    Evaluation 18 (1993).
+    """
+
+    burst_factor: float
+    burst_share: float
+    burst_requests: float
+
+    def __post_init__(self) -> None:
+        """Raise a ValueError if a parameter is out of range."""
+        if not (self.burst_factor >= 1 and 0 < self.burst_share < 1 and self.burst_requests > 0):
+            raise ValueError(
+                f"{self}: burst_factor must be 1 or more, burst_share between 0 and 1, "
+                "burst_requests above 0"
+            )
+
+    @property
+    def gap_scv(self) -> float:
+        """Squared coefficient of variation of the gaps, at any mean rate."""
+        high, low, to_calm, to_burst = self._rates()
+        share = np.array([self.burst_share * high, (1 - self.burst_share) * low])  # of arrivals
+        leave = np.array([[high + to_calm, -to_calm], [-to_burst, low + to_burst]])
+        once = np.linalg.solve(leave, np.ones(2))
+        mean, second = share @ once, 2 * share @ np.linalg.solve(leave, once)
+        return float(second / mean**2 - 1)
+
+    def times_s(self, count: int, *, request_per_s: float, generator: np.random.Generator) -> Times:
+        """Return `count` arrival times drawn from `generator`; the first level is a steady one."""
+        high, low, to_calm, to_burst = self._rates()
+        first = bool(generator.random() < self.burst_share)
+        cycle = 1 / to_calm + 1 / to_burst
+        # Arrivals are a Poisson process of rate 1 in a time that runs as fast as the rate.
+        operational = generator.exponential(1.0, count).cumsum()
+        edges, levels = np.zeros(1), np.zeros(1)
+        while levels[-1] < operational[-1]:
+            pairs = int(max(operational[-1] - levels[-1], 1) / cycle) + 16
+            spans = np.empty(2 * pairs)
+            spans[0::2] = generator.exponential(1 / (to_calm if first else to_burst), pairs)
+            spans[1::2] = generator.exponential(1 / (to_burst if first else to_calm), pairs)
+            rates = np.tile([high, low] if first else [low, high], pairs)
+            edges = np.append(edges, edges[-1] + spans.cumsum())
+            levels = np.append(levels, levels[-1] + (spans * rates).cumsum())
+        times: Times = np.interp(operational, levels, edges) / request_per_s
+        return times
+
+    def _rates(self) -> tuple[float, float, float, float]:
+        """Return the rates of bursts, of calm, and of leaving each, at a mean rate of 1."""
+        low = 1 / (1 + self.burst_share * (self.burst_factor - 1))
+        to_calm = 1 / self.burst_requests
+        to_burst = to_calm * self.burst_share / (1 - self.burst_share)
+        return self.burst_factor * low, low, to_calm, to_burst
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Diurnal:
+    """Poisson requests whose rate follows 1 - a cos(2 pi t / day_s), a = (r - 1) / (r + 1).
+
+    `peak_to_trough` is the ratio r of the highest to the lowest rate.
+    """
+
+    peak_to_trough: float
+    day_s: float = 86_400.0
+
+    def __post_init__(self) -> None:
+        """Raise a ValueError if a parameter is out of range."""
+        if not (self.peak_to_trough >= 1 and self.day_s > 0):
+            raise ValueError(f"{self}: peak_to_trough must be 1 or more, day_s above 0")
+
+    def times_s(self, count: int, *, request_per_s: float, generator: np.random.Generator) -> Times:
+        """Return `count` arrival times drawn from `generator`, from the trough at time 0 on."""
+        swing = (self.peak_to_trough - 1) / (self.peak_to_trough + 1)
+        operational = generator.exponential(1 / request_per_s, count).cumsum()
+        # The integral of the rate, t - (a / turn) sin(turn t), inverted by bisection.
+        turn = 2 * np.pi / self.day_s
+        low, high = operational - swing / turn, operational + swing / turn
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            early = middle - swing / turn * np.sin(turn * middle) < operational
+            low, high = np.where(early, middle, low), np.where(early, high, middle)
+        return np.maximum(np.maximum.accumulate(low), 0.0)
 
 
 @final
@@ -60,6 +184,57 @@ class Trace:
         gaps = np.diff(self.recorded_s)
         gaps = np.append(gaps, gaps.mean()) / (gaps.mean() * request_per_s)
         return np.resize(np.roll(gaps, -int(generator.integers(len(gaps)))), count).cumsum()
+
+
+#: Processes by the start of their name in a config; see `make_arrivals`. A new one is one entry.
+PROCESSES: Mapping[str, tuple[int, Callable[..., Arrivals]]] = {
+    "poisson": (0, Poisson),
+    "gamma": (1, lambda scv: Renewal(shape="gamma", gap_scv=scv)),
+    "weibull": (1, lambda scv: Renewal(shape="weibull", gap_scv=scv)),
+    "modulated": (
+        3,
+        lambda factor, share, requests: Modulated(
+            burst_factor=factor, burst_share=share, burst_requests=requests
+        ),
+    ),
+    "diurnal": (2, lambda ratio, day_s: Diurnal(peak_to_trough=ratio, day_s=day_s)),
+}
+
+
+def make_arrivals(name: str) -> Arrivals:
+    """Return the arrival process called `name`.
+
+    "poisson"; "gamma:4" and "weibull:4" (squared coefficient of variation of the gaps);
+    "modulated:10:0.1:500" (`burst_factor`, `burst_share`, `burst_requests`); "diurnal:4:86400"
+    (`peak_to_trough`, `day_s`); or the path of a trace, .csv or .parquet.
+
+    Raises:
+        ValueError: the name, the number of parameters, a parameter or the trace is wrong.
+    """
+    if Path(name).suffix in (".csv", ".parquet"):
+        return read_trace(name)
+    kind, *texts = name.split(":")
+    if kind not in PROCESSES:
+        known = ", ".join(PROCESSES)
+        raise ValueError(f"arrivals is {name!r}; processes are {known}, or a .csv or .parquet file")
+    count, make = PROCESSES[kind]
+    try:
+        numbers = [float(text) for text in texts]
+    except ValueError:
+        raise ValueError(f"arrivals is {name!r}; its parameters must be numbers") from None
+    if len(numbers) != count:
+        raise ValueError(f"arrivals is {name!r}; {kind} has {count} parameters")
+    return make(*numbers)
+
+
+def weibull_form(gap_scv: float) -> float:
+    """Return the shape parameter of a Weibull distribution with this scv, by bisection."""
+    low, high = 0.05, 100.0
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        scv = gamma(1 + 2 / middle) / gamma(1 + 1 / middle) ** 2 - 1
+        low, high = (middle, high) if scv > gap_scv else (low, middle)
+    return (low + high) / 2
 
 
 def read_trace(path: str | Path) -> Trace:

@@ -14,6 +14,10 @@ matrix unit (MMU), and hands its result to the SIMD unit:
 - MMU operations are not interrupted.
 - A batch takes the requests that wait when its first instruction issues, and is complete with
   its last SIMD operation; the next batch issues after that.
+
+Identical instructions that follow each other are one row of a program, with a count. When an issue
+differs from the one before it by nothing but a shift in time, the rest of the run is taken in one
+step, up to the next event that the policy could see. The outcome is that of single steps.
 """
 
 import numpy as np
@@ -25,12 +29,15 @@ from equinox.colocation.policies import Action
 Integers = NDArray[np.int64]
 
 NEVER = 2**62  # cycle: later than any event
-MMU, SIMD, LOAD, DEPENDS = range(4)  # columns of a program
+MMU, SIMD, LOAD, DEPENDS, COUNT = range(5)  # columns of a program
 INFERENCE_ROWS, INFERENCE, TRAINING, STALLED, IDLE = range(5)  # kinds of counted cycles
 BATCHES, ITERATIONS, INSTRUCTIONS = range(3)  # kinds of events
 
 _SIMD_FREE, _DRAM_FREE = range(2)  # state of the shared units
-_NEXT, _LOADED, _LOADED_AFTER, _RESULT = range(4)  # state of one program
+# State of one program: row, and place in its run, of the next instruction and of the next load;
+# when the operands of the next two instructions and all results are there; the latest issue, and
+# when the DRAM channel was free as of then.
+_NEXT, _DONE, _AHEAD, _AHEAD_DONE, _LOADED, _LOADED_AFTER, _RESULT, _ISSUED, _DRAM = range(9)
 _FIRST, _BATCH = range(2)  # the first request in no batch yet; requests in the latest batch
 _WAIT, _INFER, _TRAIN = int(Action.WAIT), int(Action.INFER), int(Action.TRAIN)
 
@@ -50,7 +57,7 @@ def run(
 ) -> tuple[Integers, Integers, Integers, Integers]:
     """Run until all requests are served and `window` is over.
 
-    Programs are arrays of the four columns above; `decisions` is a `decision_table`.
+    Programs are arrays of the five columns above; `decisions` is a `decision_table`.
 
     Returns:
         start and completion of each request (NEVER if the policy serves none); MMU cycles inside
@@ -62,51 +69,88 @@ def run(
     shared, queue = np.zeros(2, np.int64), np.zeros(2, np.int64)
     infer = _new_stream(inference, shared, infers)
     train = _new_stream(training, shared, trains)
+    firm = _firm_states(decisions)
     now = infer_last = 0
     infer_at = max(_eligible(arrival, 0, rows, timeout), infer[_LOADED]) if infers else NEVER
     train_at = _ready(training, train, drain) if trains else NEVER
     while infer_at < NEVER or now < window[1]:
         begin, blocking = now, queue[_FIRST] + guard
         guard_at = arrival[blocking] if blocking < len(arrival) else NEVER
-        mid_batch = infer[_NEXT] > 0 or infer[_RESULT] > now
+        mid_batch = _begun(infer) or infer[_RESULT] > now
         state = (infer_at <= now) + 2 * (train_at <= now) + 4 * (guard_at <= now)
-        state += 8 * infer_last + 16 * mid_batch + 32 * (train[_NEXT] > 0)
+        state += 8 * infer_last + 16 * mid_batch + 32 * _begun(train)
         action = decisions[state]
+        unused = STALLED if mid_batch or (trains and guard_at > now) else IDLE
         if action == _WAIT:
-            kind = STALLED if mid_batch or (trains and guard_at > now) else IDLE
             now = _earliest_after(now, (infer_at, train_at, guard_at, infer[_RESULT], window[1]))
             if now == NEVER:
                 break  # the policy serves nobody
+            cycles[unused] += _inside(begin, now, window)
         elif action == _INFER:
-            kind, infer_last = INFERENCE, 1
-            if infer[_NEXT] == 0:
+            infer_last, train[_ISSUED] = 1, -1
+            if not _begun(infer):
                 _form_batch(queue, arrival, start, rows, now)
-            now = _issue(inference, infer, shared, drain, now)
+            seen = (train_at, guard_at, NEVER)
+            spent = _issue_run(inference, infer, shared, drain, now, seen, firm[state], window)
+            now = spent[0]
+            cycles[INFERENCE_ROWS] += spent[1] * queue[_BATCH]
+            _count(cycles, events, INFERENCE, unused, spent)
             infer_at = _ready(inference, infer, drain)
-            if infer[_NEXT] == 0:
+            if not _begun(infer):
                 completion[queue[_FIRST] - queue[_BATCH] : queue[_FIRST]] = infer[_RESULT]
                 eligible = _eligible(arrival, queue[_FIRST], rows, timeout)
                 infer_at = max(infer_at, infer[_RESULT], eligible)
                 events[BATCHES] += 1
-            cycles[INFERENCE_ROWS] += _inside(begin, now, window) * queue[_BATCH]
         else:
-            kind, infer_last = TRAINING, 0
-            now = _issue(training, train, shared, drain, now)
+            infer_last, infer[_ISSUED] = 0, -1
+            seen = (infer_at, guard_at, infer[_RESULT])
+            spent = _issue_run(training, train, shared, drain, now, seen, False, window)
+            now = spent[0]
+            _count(cycles, events, TRAINING, unused, spent)
             train_at = _ready(training, train, drain)
-            events[ITERATIONS] += train[_NEXT] == 0
-        cycles[kind] += _inside(begin, now, window)
-        events[INSTRUCTIONS] += action != _WAIT
+            events[ITERATIONS] += not _begun(train)
     return start, completion, cycles, events
 
 
 @njit(cache=True)
 def _new_stream(program: Integers, shared: Integers, active: bool) -> Integers:
     """Return the state of `program` at cycle 0, its first two loads requested if `active`."""
-    stream = np.zeros(4, np.int64)
-    if active:
-        stream[_LOADED] = _load(program[0, LOAD], shared, 0)
-        stream[_LOADED_AFTER] = _load(program[1 % len(program), LOAD], shared, 0)
+    stream = np.zeros(_DRAM + 1, np.int64)
+    stream[_ISSUED] = -1
+    for at in (_LOADED, _LOADED_AFTER):
+        if active:
+            stream[at] = _load(program[stream[_AHEAD], LOAD], shared, 0)
+        row, done = stream[_AHEAD], stream[_AHEAD_DONE] + 1
+        stream[_AHEAD], stream[_AHEAD_DONE] = _after(row, done, program[row, COUNT], len(program))
     return stream
+
+
+@njit(cache=True)
+def _begun(stream: Integers) -> bool:
+    """Return whether `stream` is not at the start of its program."""
+    return bool(stream[_NEXT] + stream[_DONE] > 0)
+
+
+@njit(cache=True)
+def _firm_states(decisions: Integers) -> NDArray[np.bool_]:
+    """Return for each state whether "training_ready" and "guarded" leave its decision as it is."""
+    firm = np.zeros(len(decisions), np.bool_)
+    for state in range(len(decisions)):
+        other = state & ~6
+        firm[state] = (
+            decisions[other] == decisions[other + 2] == decisions[other + 4] == decisions[other + 6]
+        )
+    return firm
+
+
+@njit(cache=True)
+def _count(
+    cycles: Integers, events: Integers, kind: int, unused: int, spent: tuple[int, int, int, int]
+) -> None:
+    """Enter what `_issue_run` returned."""
+    cycles[kind] += spent[1]
+    cycles[unused] += spent[2]
+    events[INSTRUCTIONS] += spent[3]
 
 
 @njit(cache=True)
@@ -140,21 +184,73 @@ def _ready(program: Integers, stream: Integers, drain: int) -> int:
 
 
 @njit(cache=True)
-def _issue(program: Integers, stream: Integers, shared: Integers, drain: int, now: int) -> int:
-    """Issue the next instruction of `stream` at `now`; return when it leaves the MMU."""
-    index = stream[_NEXT]
-    following = index + 1 if index + 1 < len(program) else 0
-    after = following + 1 if following + 1 < len(program) else 0
-    end = now + program[index, MMU]
-    result = end + drain
-    if program[index, SIMD] > 0:
-        result = max(result, shared[_SIMD_FREE]) + program[index, SIMD]
-        shared[_SIMD_FREE] = result
-    stream[_RESULT] = max(stream[_RESULT], result)
-    stream[_LOADED] = stream[_LOADED_AFTER]
-    stream[_LOADED_AFTER] = _load(program[after, LOAD], shared, end)
-    stream[_NEXT] = following
-    return int(end)
+def _issue_run(
+    program: Integers,
+    stream: Integers,
+    shared: Integers,
+    drain: int,
+    now: int,
+    seen: tuple[int, int, int],
+    firm: bool,
+    window: tuple[int, int],
+) -> tuple[int, int, int, int]:
+    """Issue the next instruction of `stream` at `now`, and those after it that repeat it.
+
+    `seen` are events that the policy could see; if `firm`, not while an issue follows another.
+    All in one function: in compiled code a call with arrays costs more than an issue.
+
+    Returns:
+        when the last one leaves the MMU; MMU cycles, and cycles between issues, that are inside
+        `window`; how many were issued.
+    """
+    row, ahead, before = stream[_NEXT], stream[_AHEAD], stream[_ISSUED]
+    mmu, simd, load = program[row, MMU], program[row, SIMD], program[row, LOAD]
+    period, result, loaded = now - before, now + mmu + drain, now + mmu
+    if simd > 0:
+        result = max(result, shared[_SIMD_FREE]) + simd
+    result = max(stream[_RESULT], result)
+    if program[ahead, LOAD] > 0:
+        loaded = max(loaded, shared[_DRAM_FREE]) + program[ahead, LOAD]
+        shared[_DRAM_FREE] = loaded
+    place, left = stream[_DONE] + 1, program[row, COUNT] - stream[_AHEAD_DONE] - 1
+    later = repeats = 0
+    # The run has begun, its loads last on, and this issue shifts all that the one before left.
+    if (
+        (before >= 0 and ahead == row and place >= 2 and left > 0)
+        and stream[_AHEAD_DONE] == place + 1
+        and stream[_LOADED_AFTER] - stream[_LOADED] == period == loaded - stream[_LOADED_AFTER]
+        and result - stream[_RESULT] == period
+        and (load == 0 or shared[_DRAM_FREE] - stream[_DRAM] == period)
+    ):
+        until = _earliest_after(before, (window[0], window[1], NEVER, NEVER, NEVER))
+        if not (firm and period == mmu):
+            until = _earliest_after(before, (until, seen[0], seen[1], seen[2], NEVER))
+        repeats = min(left, (until - 1 - now) // period) if until > now else 0
+        later = repeats * period
+    stream[_LOADED] = stream[_LOADED_AFTER] + later
+    stream[_LOADED_AFTER], stream[_RESULT], stream[_ISSUED] = loaded + later, result + later, now
+    stream[_ISSUED] += later
+    if simd > 0:
+        shared[_SIMD_FREE] = result + later
+    if load > 0:
+        shared[_DRAM_FREE] += later
+    stream[_DRAM] = shared[_DRAM_FREE]
+    rows = len(program)
+    stream[_NEXT], stream[_DONE] = _after(row, place + repeats, program[row, COUNT], rows)
+    requested = stream[_AHEAD_DONE] + 1 + repeats
+    stream[_AHEAD], stream[_AHEAD_DONE] = _after(ahead, requested, program[ahead, COUNT], rows)
+    busy = _inside(now + later, now + later + mmu, window)
+    if not window[0] <= now < window[1]:
+        return now + later + mmu, busy, 0, 1 + repeats
+    return now + later + mmu, busy + repeats * mmu, later - repeats * mmu, 1 + repeats
+
+
+@njit(cache=True)
+def _after(row: int, done: int, count: int, rows: int) -> tuple[int, int]:
+    """Return row and place in its run of the instruction that follows `done` of `row`."""
+    if done < count:
+        return row, done
+    return (row + 1 if row + 1 < rows else 0), 0
 
 
 @njit(cache=True)

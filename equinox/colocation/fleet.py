@@ -47,7 +47,7 @@ def simulate_fleet(
     of peak to trough. Accelerators without requests train, if the scheduling has training. Values
     between simulated loads are interpolated linearly; below the lowest load, latency is that of
     the lowest and training goes to training alone; above the highest, latency is infinite and
-    training 0. The batching is the first of the config.
+    training 0. The workload and the batching are the first of the config.
 
     Power assumes that an accelerator draws a fixed share (`idle_power_share`) of its power at
     full utilization when idle, and rises linearly with the share of MMU cycles in use.
@@ -73,7 +73,9 @@ def simulate_fleet(
 
 def _points(config: Colocation, colocation: pd.DataFrame, design: str, scheduling: str) -> Points:
     rows = colocation[
-        (colocation["design"] == design) & (colocation["batching"] == config.batchings[0])
+        (colocation["design"] == design)
+        & (colocation["workload"] == config.workloads[0])
+        & (colocation["batching"] == config.batchings[0])
     ]
     mine = rows[rows["scheduling"] == scheduling]
     if mine.empty:

@@ -1,18 +1,20 @@
 """Programs: a batch of inference, or an iteration of training, as instructions of an accelerator.
 
 An instruction is one fold of a matrix product: what the arrays hold at once, `rows` by
-`arrays * columns` outputs with their whole reduction. It cannot be interrupted.
+`arrays * columns` outputs with their whole reduction. It cannot be interrupted. Identical
+instructions that follow each other are one entry of a program with a count.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equinox.accelerator import Accelerator, TrainingProduct, Workload, matmul_timing
-from equinox.encodings.formats import get_encoding
+from equinox.encodings.formats import Format, get_encoding
 
 Integers = NDArray[np.int64]
 
@@ -20,18 +22,19 @@ Integers = NDArray[np.int64]
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Program:
-    """Instructions in their order: arrays with one entry each, in cycles."""
+    """Runs of identical instructions in their order: arrays with one entry a run, in cycles."""
 
     mmu_cycles: Integers  # on the matrix unit, 1 or more
     simd_cycles: Integers  # of the SIMD operation that follows, 0 for none
     load_cycles: Integers  # of DRAM for the operands and results, 0 for none
     depends: NDArray[np.bool_]  # waits for all earlier SIMD operations of the program
+    count: Integers  # instructions of the run, 1 or more
     drain_cycles: int  # from the matrix unit to the SIMD unit; one number for a machine
     op: int  # operations of all instructions
 
     def __post_init__(self) -> None:
         """Raise a ValueError that names the first instruction out of range."""
-        low = {"mmu_cycles": 1, "simd_cycles": 0, "load_cycles": 0, "depends": 0}
+        low = {"mmu_cycles": 1, "simd_cycles": 0, "load_cycles": 0, "depends": 0, "count": 1}
         sizes = {name: np.shape(getattr(self, name)) for name in low}
         if len(set(sizes.values())) > 1 or len(self.mmu_cycles) == 0:
             raise ValueError(f"a program has arrays of the shapes {sizes}; give each one entry")
@@ -43,9 +46,19 @@ class Program:
                     f"{name} of instruction {bad[0]} is {value}; it must be {smallest} or more"
                 )
 
+    @property
+    def total_mmu_cycles(self) -> int:
+        """Cycles on the matrix unit of all instructions."""
+        return int(self.mmu_cycles @ self.count)
+
+    @property
+    def total_load_cycles(self) -> int:
+        """Cycles of DRAM of all instructions."""
+        return int(self.load_cycles @ self.count)
+
     def table(self) -> Integers:
         """Return the instructions as rows for `engine.run`."""
-        columns = (self.mmu_cycles, self.simd_cycles, self.load_cycles, self.depends)
+        columns = (self.mmu_cycles, self.simd_cycles, self.load_cycles, self.depends, self.count)
         return np.ascontiguousarray(np.stack(columns, axis=1), np.int64)
 
 
@@ -54,64 +67,97 @@ def inference_program(machine: Accelerator, workload: Workload) -> Program:
 
     The batch is always the `rows` of the array. The array streams the same operands through all
     its rows, used or not, so an incomplete batch takes as long as a full one; cycles of rows
-    without a request are padding. Weights stay in SRAM if they and the activations of a batch
-    fit; otherwise every use streams them from DRAM.
+    without a request are padding. Weights stay in SRAM if `keeps_weights`; otherwise every use
+    streams them from DRAM, once for the whole batch, whose activations cross DRAM as well if SRAM
+    does not hold them.
     """
-    formats = get_encoding(machine.encoding)
+    w_byte, x_byte = (form.bits / 8 for form in _operands(machine))
+    resident = keeps_weights(machine, workload)
     activation_byte = machine.rows * workload.activation_byte_per_request(machine.encoding)
-    resident = workload.weight_byte(machine.encoding) + activation_byte <= machine.sram_byte
+    spills = not resident and activation_byte > machine.sram_byte
     parts = []
     for layer in workload.layers:
-        m = machine.rows * layer.m_per_request
+        m, repeat = layer.sizes(machine.rows)
+        byte = 0.0 if resident or not layer.has_weights else layer.k * layer.n * w_byte
         product = TrainingProduct(
             name=layer.name,
             m=m,
             k=layer.k,
             n=layer.n,
-            repeat=layer.repeat,
+            repeat=repeat,
             dependent=layer.recurrent,
-            dram_byte=0.0 if resident else layer.k * layer.n * formats.w.bits / 8,
+            dram_byte=byte + (m * (layer.k + layer.n) * x_byte if spills else 0.0),
             simd_op=m * layer.n * layer.simd_op_per_output,
         )
-        parts.append(_instructions(machine, product))
+        parts.append(_runs(machine, product))
     return _join(machine, parts, op=machine.rows * workload.op_per_request)
+
+
+def keeps_weights(machine: Accelerator, workload: Workload) -> bool:
+    """Return whether the weights stay in SRAM, beside activations.
+
+    The activations are those of the requests that share the array: all of a batch where a request
+    has a row; where it has many, requests follow each other.
+    """
+    values = (
+        -(-machine.rows // layer.m_per_request) * layer.m_per_request * (layer.k + layer.n)
+        for layer in workload.layers
+    )
+    activation_byte = max(values) * _operands(machine)[1].bits / 8
+    return workload.weight_byte(machine.encoding) + activation_byte <= machine.sram_byte
 
 
 def training_program(machine: Accelerator, products: Sequence[TrainingProduct]) -> Program:
     """Return a training iteration, `Workload.training(...)`, as instructions.
 
-    The bytes of a product, results included, cross DRAM in equal shares before its folds. Rows
-    that a training batch leaves empty take time all the same and count as training.
+    The bytes of a product, results included, cross DRAM in equal shares before its folds, but for
+    a rest of cycles before the first ones. Rows that a training batch leaves empty take time all
+    the same and count as training.
     """
-    parts = [_instructions(machine, product) for product in products]
+    parts = [_runs(machine, product) for product in products]
     return _join(machine, parts, op=sum(product.op for product in products))
 
 
-def _instructions(machine: Accelerator, product: TrainingProduct) -> Integers:
-    """Return the folds of all repetitions of `product` as rows of the engine's columns."""
+def _operands(machine: Accelerator) -> tuple[Format, Format]:
+    formats = get_encoding(machine.encoding)
+    return formats.w, formats.x
+
+
+def _runs(machine: Accelerator, product: TrainingProduct) -> Integers:
+    """Return the folds of all repetitions of `product` as rows of the engine's columns.
+
+    Repetitions that do not depend on each other are one long run.
+    """
+    times = 1 if product.dependent else product.repeat
     across = machine.arrays * machine.columns
-    folds = -(-product.m // machine.rows) * -(-product.n // across)
+    folds = times * -(-product.m // machine.rows) * -(-product.n // across)
     simd_op = product.simd_op / (product.m * product.n)
     fold = matmul_timing(machine, m=1, k=product.k, n=1, simd_op_per_output=simd_op)
-    load = product.dram_byte * machine.frequency_hz / machine.dram_byte_per_s
-    once = np.zeros((folds, 4), np.int64)
-    once[:, 0] = fold.issue_cycles
-    once[:, 1] = fold.result_cycles - fold.issue_cycles - _drain_cycles(machine)
-    once[:, 2] = np.diff(np.ceil(load * np.arange(folds + 1) / folds))
-    once[0, 3] = 1
-    instructions = np.tile(once, (product.repeat, 1))
-    if not product.dependent:
-        instructions[folds:, 3] = 0  # the first waits for the product before
-    return instructions
+    simd_cycles = fold.result_cycles - fold.issue_cycles - _drain_cycles(machine)
+    byte_per_cycle = machine.dram_byte_per_s / machine.frequency_hz
+    load, rest = divmod(ceil(times * product.dram_byte / byte_per_cycle), folds)
+    # The first waits for the product before it; those of the rest load a cycle more.
+    runs = [(1, load + (rest > 0), 1), (max(rest - 1, 0), load + 1, 0)]
+    runs.append((folds - 1 - runs[1][0], load, 0))
+    once = np.array(
+        [
+            (fold.issue_cycles, simd_cycles, load, depends, count)
+            for count, load, depends in runs
+            if count
+        ],
+        np.int64,
+    )
+    return np.tile(once, (product.repeat // times, 1))
 
 
 def _join(machine: Accelerator, parts: Sequence[Integers], *, op: int) -> Program:
-    mmu, simd, load, depends = np.concatenate(parts).T
+    mmu, simd, load, depends, count = np.concatenate(parts).T
     return Program(
         mmu_cycles=mmu,
         simd_cycles=simd,
         load_cycles=load,
         depends=depends.astype(bool),
+        count=count,
         drain_cycles=_drain_cycles(machine),
         op=op,
     )

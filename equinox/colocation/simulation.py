@@ -85,7 +85,7 @@ def simulate(
     )
     counted = cycles.tolist()
     inference_cycles = counted[engine.INFERENCE_ROWS] // rows
-    iterations = counted[engine.TRAINING] / int(training.mmu_cycles.sum())
+    iterations = counted[engine.TRAINING] / training.total_mmu_cycles
     return Outcome(
         arrival_cycle=arrival,
         start_cycle=start,

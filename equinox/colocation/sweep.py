@@ -10,9 +10,14 @@ import numpy as np
 import pandas as pd
 
 from equinox.accelerator import Accelerator, Technology, Workload
-from equinox.colocation.arrivals import Arrivals, Poisson, read_trace
+from equinox.colocation.arrivals import Arrivals, make_arrivals
 from equinox.colocation.metrics import summarize_latency
-from equinox.colocation.programs import Program, inference_program, training_program
+from equinox.colocation.programs import (
+    Program,
+    inference_program,
+    keeps_weights,
+    training_program,
+)
 from equinox.colocation.simulation import Outcome, simulate
 from equinox.config.colocation import Colocation
 from equinox.design_space.choose import accelerator_of
@@ -36,6 +41,8 @@ class Site:
     service_cycles: int  # a full batch on an idle machine
     period_cycles: int  # between full batches back to back; load 1
     dedicated_op_per_s: float  # training on the dedicated machine
+    arrivals: Arrivals
+    resident: bool  # the service's weights stay in SRAM
 
 
 def simulate_design(
@@ -96,12 +103,14 @@ def prepare_site(
         service_cycles=int(completions[0]),
         period_cycles=int(completions[-1] - completions[-2]),
         dedicated_op_per_s=dedicated_op_per_cycle * dedicated.frequency_hz,
+        arrivals=make_arrivals(config.arrivals),
+        resident=keeps_weights(machine, workload),
     )
 
 
 def train_alone(training: Program) -> Outcome:
     """Return the steady state of `training` with the machine to itself."""
-    cycles = max(int(training.mmu_cycles.sum()), int(training.load_cycles.sum()))
+    cycles = max(training.total_mmu_cycles, training.total_load_cycles)
     window = (_ALONE[0] * cycles, _ALONE[1] * cycles)
     return simulate(training, training, [], rows=1, scheduling="training_only", window=window)
 
@@ -156,9 +165,10 @@ def _run(
 ) -> Outcome:
     machine = site.machine
     count = ceil(max(config.requests, config.batches * machine.rows) / (1 - config.warm_up))
-    process: Arrivals = Poisson() if config.arrivals == "poisson" else read_trace(config.arrivals)
     rate = load * machine.rows * machine.frequency_hz / site.period_cycles
-    times_s = process.times_s(count, request_per_s=rate, generator=np.random.default_rng(seed))
+    times_s = site.arrivals.times_s(
+        count, request_per_s=rate, generator=np.random.default_rng(seed)
+    )
     arrival = np.ceil(times_s * machine.frequency_hz).astype(np.int64)
     return simulate(
         site.inference,
@@ -191,6 +201,7 @@ def _measure(
     training_op_per_s = outcome.training_op_per_cycle * frequency_hz
     return {
         "requests": len(latency_us),
+        "weights": "resident" if site.resident else "streamed",
         **_name_latencies(summarize_latency(latency_us), growing=load >= 1 and count > 0),
         "service_time_us": site.service_cycles / frequency_hz * _MICRO,
         "inference_op_per_s": completed * op_per_request / window * frequency_hz,

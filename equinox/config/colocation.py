@@ -29,16 +29,17 @@ class Fleet:
 @final
 @dataclass(frozen=True, kw_only=True)
 class Colocation:
-    """The simulations: every combination of designs, batchings, schedulings, loads and seeds."""
+    """The simulations: all designs, workloads, batchings, schedulings, loads and seeds."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     encoding: Name
     designs: Annotated[tuple[Name, ...], MinLen(1)]
-    workload: Name  # inference; a file in config/workloads
-    training_workload: Name
+    #: inference services, files in config/workloads, each alone; the fleet's is the first
+    workloads: Annotated[tuple[Name, ...], MinLen(1)]
+    training_workload: Name | None = None  # None: each service trains its own network
     training_batch: Count
-    arrivals: Name = "poisson"  # or the path of a trace: .csv or .parquet, times in seconds
+    arrivals: Name = "poisson"  # a process or a trace: see `colocation.arrivals.make_arrivals`
     batchings: Annotated[tuple[Name, ...], MinLen(1)]
     schedulings: Annotated[tuple[Name, ...], MinLen(1)]
     loads: Annotated[tuple[Positive, ...], MinLen(1)]

@@ -8,6 +8,7 @@ import pandas as pd
 REFERENCE_DESIGN = "500us"  # the design that the published results are about
 REFERENCE_ENCODING = "hbfp8_16"  # and its encoding
 REFERENCE_BATCHING = "adaptive"
+REFERENCE_WORKLOAD = "lstm_2048_25"  # the service of the published results
 
 
 def require(frame: pd.DataFrame, table: str, what: str) -> pd.DataFrame:
@@ -78,7 +79,8 @@ def operating_points(
 ) -> pd.DataFrame:
     """Return the operating points of one study: one encoding, workload, task and arrival process.
 
-    Of each, it is the one with most rows (the encoding: `REFERENCE_ENCODING` if it is there).
+    Of each, it is the one with most rows (`REFERENCE_ENCODING` and `REFERENCE_WORKLOAD` if they
+    are there).
 
     Args:
         colocation: The table.
@@ -96,8 +98,10 @@ def operating_points(
         found = ", ".join(sorted(rows[column].unique()))
         kept = rows[rows[column].isin(values)] if values else rows
         rows = require(kept, "colocation", f"{column} {' or '.join(values)} (it has {found})")
-    if (rows["encoding"] == REFERENCE_ENCODING).any():
-        rows = rows[rows["encoding"] == REFERENCE_ENCODING]
+    references = {"encoding": REFERENCE_ENCODING, "workload": REFERENCE_WORKLOAD}
+    for column, reference in references.items():
+        if (rows[column] == reference).any():
+            rows = rows[rows[column] == reference]
     for column in ("encoding", "workload", "arrivals"):
         rows = rows[rows[column] == most_frequent(rows[column])]
     # A policy without training may have another word in this column.

@@ -15,6 +15,7 @@ Tables = Mapping[str, pd.DataFrame]
 
 PERCENT = 100.0
 TRAINING_DESIGN = "500us"  # the design that the paper trains on
+TRAINING_SERVICE = "lstm_2048_25"  # and the inference service beside it
 HBFP = "hbfp8_16"
 
 
@@ -242,6 +243,7 @@ def _simulated(tables: Tables, scheduling: str, batchings: str = "adaptive") -> 
     """Return the simulations of the training design; `batchings` is the start of their names."""
     rows = tables["colocation"]
     rows = rows[(rows["design"] == TRAINING_DESIGN) & (rows["scheduling"] == scheduling)]
+    rows = rows[rows["workload"] == TRAINING_SERVICE]
     rows = rows[rows["batching"].str.startswith(batchings)]
     if rows.empty:
         raise NotComputedError(f"no simulation of {TRAINING_DESIGN} under {scheduling}")
@@ -257,7 +259,8 @@ def _training_share(tables: Tables) -> Measurement:
     at_best = rows[(rows["batching"] == batching) & (rows["load"] == load)]["training_relative"]
     alone = _simulated(tables, "training_only")["training_relative"].mean()
     full = tables["colocation"].query(
-        "design == @TRAINING_DESIGN and scheduling == 'priority' and batching == 'full'"
+        "design == @TRAINING_DESIGN and workload == @TRAINING_SERVICE"
+        " and scheduling == 'priority' and batching == 'full'"
     )["training_relative"]
     how = (
         f"{TRAINING_DESIGN} design, priority; largest over loads and timeouts, at load {load:g} "

@@ -86,5 +86,19 @@ def test_a_wrong_file_is_refused_by_name(repository, tmp_path, change, message):
 
 
 def test_an_unknown_workload_names_the_known_ones():
-    with pytest.raises(ValueError, match="no workload vgg; known are gru_2816_1500, lstm"):
+    with pytest.raises(
+        ValueError, match="no workload vgg; known are bert_base_128, gru_2816_1500, lstm"
+    ):
         load_workload("vgg")
+
+
+def test_bert_by_hand():
+    bert = load_workload("bert_base_128")
+    # 12 layers of four 768 x 768 and two 768 x 3072; attention adds two products of 12 heads.
+    weights = 12 * (4 * 768 * 768 + 2 * 768 * 3072)
+    assert bert.weights == weights == 84_934_656
+    assert bert.op_per_request == 2 * 128 * weights + 2 * 12 * 12 * 2 * 128 * 64 * 128
+    # Each product has two gradients, but for the first layer's input.
+    first = 2 * 2 * 128 * 768 * 2304 * 12
+    products = bert.training(2, encoding="int8")
+    assert sum(product.op for product in products) == 3 * 2 * bert.op_per_request - first

@@ -1,6 +1,7 @@
 """The compiled engine against a plain-Python machine that is stepped cycle by cycle."""
 
 from collections import deque
+from dataclasses import replace
 from math import inf
 
 import numpy as np
@@ -183,11 +184,14 @@ def programs(draw, drain):
     def column(low, high):
         return np.array(draw(st.lists(st.integers(low, high), min_size=size, max_size=size)))
 
+    long = draw(st.lists(st.sampled_from([1, 2, 3, 5, 9, 17]), min_size=size, max_size=size))
+
     return Program(
         mmu_cycles=column(1, 5),
         simd_cycles=column(0, 4),
         load_cycles=column(0, 6) * draw(st.integers(0, 1)),
         depends=column(0, 1).astype(bool),
+        count=np.array(long),
         drain_cycles=drain,
         op=1000,
     )
@@ -206,15 +210,22 @@ def cases(draw):
         "batching": draw(st.sampled_from(["greedy", "full", "adaptive"])),
         "timeout_cycles": draw(st.integers(0, 25)),
         "guard_batches": draw(st.sampled_from([0, 0.5, 1, 2, inf])),
-        "window": (begin, begin + draw(st.integers(1, 120))),
+        "window": (begin, begin + draw(st.integers(1, 200))),
     }
+
+
+def one_by_one(program: Program) -> Program:
+    """Return `program` without runs."""
+    names = ("mmu_cycles", "simd_cycles", "load_cycles", "depends", "count")
+    columns = {name: np.repeat(getattr(program, name), program.count) for name in names}
+    return replace(program, **columns | {"count": np.ones_like(columns["count"])})
 
 
 def step(case, scheduling) -> Machine:
     timeouts = {"greedy": 0, "full": inf, "adaptive": case["timeout_cycles"]}
     return Machine(
-        case["inference"],
-        case["training"],
+        one_by_one(case["inference"]),
+        one_by_one(case["training"]),
         [] if scheduling == "training_only" else case["arrival_cycle"].tolist(),
         rows=case["rows"],
         policy=scheduling,

@@ -17,6 +17,7 @@ def program(mmu, simd=0, load=0, depends=False, size=1, drain=0):
         simd_cycles=ones * simd,
         load_cycles=ones * load,
         depends=np.full(size, depends),
+        count=ones,
         drain_cycles=drain,
         op=1000,
     )

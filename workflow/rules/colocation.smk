@@ -5,25 +5,25 @@ rule simulate:
     input:
         code=code("equinox.colocation.__main__"),
         designs=rules.designs.output,
-        workload=product_file(f"config/workloads/{CONFIG.colocation.workload}.yaml"),
+        workload=lambda wildcards: workload_file(wildcards.workload),
         technology=TECHNOLOGY,
         technology_bases=TECHNOLOGY_BASES,
-        training=product_file(
-            f"config/workloads/{CONFIG.colocation.training_workload}.yaml"
+        training=lambda wildcards: workload_file(
+            CONFIG.colocation.training_workload or wildcards.workload
         ),
     output:
-        "<results>/simulations/{design}.parquet",
+        "<results>/simulations/{workload}/{design}.parquet",
     log:
-        "<results>/logs/simulate/{design}.log",
+        "<results>/logs/simulate/{workload}/{design}.log",
     benchmark:
-        "<results>/benchmarks/simulate/{design}.tsv"
+        "<results>/benchmarks/simulate/{workload}/{design}.tsv"
     resources:
         mem_mb=1500,
         runtime=60,
     params:
         config=COLOCATION,
     message:
-        "Simulate co-location on the {wildcards.design} design"
+        "Simulate {wildcards.workload} beside training on the {wildcards.design} design"
     shell:
         "python -m equinox.colocation simulate --config {params.config:q}"
         " --design {wildcards.design} --designs {input.designs}"
@@ -35,7 +35,9 @@ rule colocation:
     input:
         code=code("equinox.tables"),
         parts=expand(
-            "<results>/simulations/{design}.parquet", design=CONFIG.colocation.designs
+            "<results>/simulations/{workload}/{design}.parquet",
+            workload=CONFIG.colocation.workloads,
+            design=CONFIG.colocation.designs,
         ),
     output:
         "<results>/tables/colocation.parquet",

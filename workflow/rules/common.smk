@@ -10,7 +10,7 @@ from equinox.accelerator import technology_files
 from equinox.plan import load_plan, scale_of, training_name
 from equinox.config.checks import to_jsonable
 from equinox.dependencies import ROOT, figure_tables, product_file, source_files
-from equinox.tables import TABLES
+from equinox.tables import TABLES as DECLARED_TABLES
 
 # `config` holds what the user changes (--config, --configfile, or a module's config).
 try:
@@ -19,10 +19,11 @@ except ValueError as error:
     raise WorkflowError(str(error)) from None
 
 # A comparison with the scale needs something else to compare.
+TABLES = [name for name in DECLARED_TABLES if CONFIG.experiment or name != "comparison"]
 FIGURES = {
     name: tables
     for name, tables in figure_tables().items()
-    if CONFIG.experiment or "comparison" not in tables
+    if set(tables) <= set(TABLES)
 }
 IMPORTS = grimp.build_graph("equinox", cache_dir=None)
 
@@ -66,3 +67,7 @@ def training_data(wildcards):
         if CONFIG.data_dir
         else product_file(f"equinox/training/data/{dataset}/source.yaml")
     )
+
+
+def workload_file(name):
+    return product_file(f"config/workloads/{name}.yaml")
