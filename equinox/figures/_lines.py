@@ -33,13 +33,16 @@ def draw_line(axes: Axes, series: pd.DataFrame, look: Look) -> None:
     )
 
 
-def mark_level(axes: Axes, value: float, text: str, *, above: bool = True) -> None:
-    """Draw a dotted horizontal line at `value`, named at its left end."""
+def mark_level(
+    axes: Axes, value: float, text: str, *, above: bool = True, right: bool = False
+) -> None:
+    """Draw a dotted horizontal line at `value`, named at its left or right end."""
     axes.axhline(value, color=BLACK, linestyle=":", linewidth=0.8, zorder=1)
     axes.annotate(
         text,
-        (0.02, value),
+        (0.98 if right else 0.02, value),
         xycoords=axes.get_yaxis_transform(),
+        ha="right" if right else "left",
         xytext=(0, 1.5 if above else -1.5),
         textcoords="offset points",
         va="bottom" if above else "top",

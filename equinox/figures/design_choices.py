@@ -58,7 +58,7 @@ def _draw_banks(axes: Axes, banks: pd.DataFrame, mark: float | None) -> None:
         means = rows.groupby("constant_value")["value"].mean()
         axes.plot(rows["constant_value"], rows["value"], marker, color=color, alpha=0.6)
         axes.plot(means.index, means, color=color, marker="none", label=f"banks of {name}")
-    _finish(axes, banks, mark, "%.3g×")
+    _finish(axes, banks, mark, "%.3g×", right=True)
     axes.set(xlabel="SRAM read (byte/cycle/KiB)", ylabel="500 µs over min. latency (×)")
 
 
@@ -74,7 +74,9 @@ def _draw_widths(axes: Axes, widths: pd.DataFrame, mark: float | None) -> None:
     axes.set_xlabel("Width (values)")
 
 
-def _finish(axes: Axes, rows: pd.DataFrame, mark: float | None, text: str) -> None:
+def _finish(
+    axes: Axes, rows: pd.DataFrame, mark: float | None, text: str, *, right: bool = False
+) -> None:
     ticks = sorted(rows["constant_value"].unique())
     axes.set_xscale("log", base=2)
     axes.set_xticks(ticks, [f"{value:g}" for value in ticks])
@@ -83,4 +85,4 @@ def _finish(axes: Axes, rows: pd.DataFrame, mark: float | None, text: str) -> No
     if axes.get_yscale() == "linear":
         axes.yaxis.set_major_formatter(plain_numbers())
     if mark is not None:
-        mark_level(axes, mark, f"published {text % mark}")
+        mark_level(axes, mark, f"published {text % mark}", right=right)
