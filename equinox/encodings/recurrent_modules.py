@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from itertools import groupby
 
 import torch
@@ -14,7 +15,7 @@ from equinox.encodings.operands import Operands
 State = tuple[Tensor, ...]
 
 
-class _EncodedRecurrent(nn.RNNBase):
+class _EncodedRecurrent(nn.RNNBase, ABC):
     """What LSTM and GRU share. Sequences are rows of time steps, longest first, as when packed."""
 
     operands: Operands
@@ -57,8 +58,9 @@ class _EncodedRecurrent(nn.RNNBase):
             )
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs), state
 
+    @abstractmethod
     def _layer(self, x: Tensor, initial: State, weights: State) -> tuple[Tensor, State]:
-        raise NotImplementedError
+        """Return outputs and last state of one direction of one layer."""
 
     def _run_packed(
         self, packed: PackedSequence, states: State | None, widths: tuple[int, ...]
