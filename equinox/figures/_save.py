@@ -9,13 +9,15 @@ from typing import Any
 import matplotlib.style
 from matplotlib.figure import Figure
 
+from equinox.figures._data import drawn_data
+
 # What a backend would write of the time and the machine, left out.
 _METADATA: Mapping[str, Mapping[str, Any]] = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "svg": {"Date": None, "Creator": None},
     "png": {"Software": None},
 }
-FORMATS = tuple(_METADATA)
+FORMATS = (*_METADATA, "csv")
 
 
 @contextmanager
@@ -27,10 +29,13 @@ def house_style() -> Iterator[None]:
 
 
 def save_figure(figure: Figure, paths: Sequence[Path]) -> None:
-    """Write `figure` to each of `paths`, in the format of its ending."""
+    """Write `figure` to each of `paths`, in the format of its ending; .csv is what it draws."""
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.partial")
         ending = path.suffix.removeprefix(".")
-        figure.savefig(partial, format=ending, metadata=dict(_METADATA[ending]))
+        if ending == "csv":
+            drawn_data(figure).to_csv(partial, index=False, float_format="%.10g")
+        else:
+            figure.savefig(partial, format=ending, metadata=dict(_METADATA[ending]))
         os.replace(partial, path)

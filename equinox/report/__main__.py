@@ -1,5 +1,6 @@
 """`python -m equinox.report claims|page ...`: the claims table, and the report page."""
 
+import json
 import logging
 import os
 from argparse import ArgumentParser, Namespace
@@ -7,7 +8,9 @@ from pathlib import Path
 
 from equinox.report.claims import claims_table, read_claims
 from equinox.report.markdown import claims_markdown
-from equinox.report.page import render_page
+from equinox.report.page import Drawing, render_page, render_runtime
+from equinox.report.provenance import code_version, provenance
+from equinox.report.runtime import read_benchmarks
 from equinox.tables import check_table, read_table, write_table
 
 
@@ -21,7 +24,10 @@ def main() -> None:
     claims.add_argument("--markdown", type=Path, required=True)
     claims.set_defaults(command=_claims)
     page = commands.add_parser("page", help="write the report")
-    page.add_argument("--figures", type=Path, nargs="+", required=True)
+    page.add_argument("--figures", type=Path, nargs="+", required=True, help="NAME.svg")
+    page.add_argument("--config", type=json.loads, required=True, help="the whole of it, as JSON")
+    page.add_argument("--benchmarks", type=Path, nargs="+", required=True, help="folders")
+    page.add_argument("--runtime", type=Path, required=True, help="where run times are written")
     page.set_defaults(command=_page)
     for command in (claims, page):
         command.add_argument("--tables", type=Path, nargs="+", required=True)
@@ -41,8 +47,17 @@ def _claims(options: Namespace) -> None:
 
 def _page(options: Namespace) -> None:
     tables = {path.stem: read_table(path.stem, path) for path in options.tables}
-    figures = {path.stem: path.read_bytes() for path in options.figures}
-    _write(options.output, render_page(tables, figures, scale=options.scale))
+    drawings = {
+        path.stem: Drawing(svg=path.read_bytes(), csv=path.with_suffix(".csv").read_bytes())
+        for path in options.figures
+    }
+    made_by = provenance(code=code_version(), config=options.config)
+    page = render_page(
+        tables, drawings, name=options.scale, provenance=made_by, config=options.config
+    )
+    _write(options.output, page)
+    times = read_benchmarks(options.benchmarks)
+    _write(options.runtime, render_runtime(times, name=options.scale, machine=made_by))
     logging.info("report: open %s in a browser", options.output)
 
 

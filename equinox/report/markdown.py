@@ -3,7 +3,12 @@
 import numpy as np
 import pandas as pd
 
-SIGNS = {"reproduced": "✔ reproduced", "partly": "◐ partly", "not_reproduced": "✘ not reproduced"}
+SIGNS = {
+    "reproduced": "✔ reproduced",
+    "partly": "◐ partly",
+    "not_reproduced": "✘ not reproduced",
+    "not_run": "– not run",
+}
 CHAPTERS = ("encoding", "hardware", "design_space", "colocation")
 UNITS = {"percent": "%", "percentage_points": "points", "perplexity": "", "x": "×"}
 

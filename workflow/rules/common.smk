@@ -10,6 +10,7 @@ from equinox.accelerator import technology_files
 from equinox.plan import load_plan, scale_of, training_name
 from equinox.config.checks import to_jsonable
 from equinox.dependencies import ROOT, figure_tables, product_file, source_files
+from equinox.report.provenance import code_version
 from equinox.tables import TABLES as DECLARED_TABLES
 
 # `config` holds what the user changes (--config, --configfile, or a module's config).

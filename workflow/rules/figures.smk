@@ -11,7 +11,7 @@ for name, tables in FIGURES.items():
             published=PUBLISHED,
             tables=expand("<results>/tables/{table}.parquet", table=tables),
         output:
-            multiext(f"<results>/figures/{name}", ".pdf", ".svg", ".png"),
+            multiext(f"<results>/figures/{name}", ".pdf", ".svg", ".png", ".csv"),
         log:
             f"<results>/logs/figures/{name}.log",
         benchmark:
@@ -31,5 +31,7 @@ for name, tables in FIGURES.items():
 rule figures:
     input:
         expand(
-            "<results>/figures/{name}.{kind}", name=FIGURES, kind=["pdf", "svg", "png"]
+            "<results>/figures/{name}.{kind}",
+            name=FIGURES,
+            kind=["pdf", "svg", "png", "csv"],
         ),

@@ -1,3 +1,8 @@
+PAGE = sorted(
+    path.relative_to(ROOT)
+    for path in (ROOT / "equinox/report").iterdir()
+    if path.suffix in (".html", ".css", ".js", ".yaml")
+)
 CLAIM_TABLES = ["accuracy", "density", "sensitivity", "colocation"]
 
 
@@ -28,12 +33,14 @@ rule claims:
 rule report:
     input:
         code=code("equinox.report.__main__"),
-        template=product_file("equinox/report/report.html"),
+        page=[product_file(path) for path in PAGE],
         figures=expand("<results>/figures/{name}.svg", name=FIGURES),
+        drawn=expand("<results>/figures/{name}.csv", name=FIGURES),
         captions=[product_file(f"equinox/figures/{name}.py") for name in FIGURES],
         tables=expand("<results>/tables/{table}.parquet", table=TABLES),
     output:
-        "<results>/report.html",
+        page="<results>/report.html",
+        runtime="<results>/runtime.html",
     log:
         "<results>/logs/report.log",
     benchmark:
@@ -43,8 +50,15 @@ rule report:
         runtime=5,
     params:
         scale=CONFIG.name,
+        config=as_json(CONFIG),
+        code=code_version(),
+        benchmarks=lambda wildcards, output: [
+            str(Path(output.page).parents[1] / folder / "benchmarks")
+            for folder in (CONFIG.name, training_name(CONFIG))
+        ],
     message:
         "Write the report"
     shell:
         "python -m equinox.report page --tables {input.tables} --figures {input.figures}"
-        " --scale {params.scale} --output {output} 2>&1 | tee {log}"
+        " --scale {params.scale} --config {params.config:q} --benchmarks {params.benchmarks}"
+        " --output {output.page} --runtime {output.runtime} 2>&1 | tee {log}"
