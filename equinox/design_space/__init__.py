@@ -4,6 +4,7 @@ from equinox.design_space.choose import accelerator_of, break_down, choose_desig
 from equinox.design_space.compare import compare_designs
 from equinox.design_space.density import measure_density
 from equinox.design_space.pareto import find_fronts, pareto_front
+from equinox.design_space.roofline import measure_roofline
 from equinox.design_space.search import search
 from equinox.design_space.sensitivity import study_sensitivity
 from equinox.design_space.sweep import evaluate, stream, sweep, sweep_all
@@ -16,6 +17,7 @@ __all__ = [
     "evaluate",
     "find_fronts",
     "measure_density",
+    "measure_roofline",
     "pareto_front",
     "search",
     "stream",

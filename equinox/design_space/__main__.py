@@ -27,6 +27,7 @@ COMMANDS: Any = {  # the table that a command makes, what makes it, and of which
     "pareto": ("pareto", design_space.find_fronts, "design_space"),
     "designs": ("designs", design_space.choose_designs, "design_space config technology workload"),
     "breakdown": ("breakdown", design_space.break_down, "designs technology"),
+    "roofline": ("roofline", design_space.measure_roofline, "designs config technology workload"),
     "sensitivity": ("sensitivity", design_space.study_sensitivity, "config technology workload"),
     "compare": (
         "comparison",

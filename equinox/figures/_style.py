@@ -17,6 +17,7 @@ BLACK, GRAY, SKY, BLUE = "#000000", "#7f7f7f", "#56b4e9", "#0072b2"
 GREEN, ORANGE, VERMILION, PINK = "#009e73", "#e69f00", "#d55e00", "#cc79a7"
 PURPLE, BROWN, PALE = "#6a3d9a", "#8c6d31", "#d9d9d9"
 YELLOW, LIME = "#f0e442", "#b2df8a"
+OLIVE, ROSE = "#999933", "#882255"  # from Tol's muted scheme
 CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, GRAY, PURPLE, BROWN, BLACK)
 _MARKERS = "osD^vP*X"
 
@@ -45,6 +46,10 @@ LOOKS: Mapping[str, Look] = {
         ("bfp8", "bfp8", ORANGE, "X"),
         ("bfp8_stochastic", "bfp8 stochastic", PINK, "*"),
         ("int8", "int8", BROWN, "h"),
+        ("fp8_e4m3", "fp8_e4m3", YELLOW, "s"),
+        ("mxint8", "mxint8", LIME, "D"),
+        ("mxfp8_e4m3", "mxfp8_e4m3", OLIVE, "v"),
+        ("mxfp4", "mxfp4", ROSE, "P"),
         # designs
         ("min_latency", "min. latency", VERMILION, "v"),
         ("50us", "50 µs", ORANGE, "s"),
@@ -69,6 +74,10 @@ LOOKS: Mapping[str, Look] = {
         ("training_share", "training", GREEN, "^"),
         ("stalled_share", "stalled", ORANGE, "v"),
         ("idle_share", "idle", PALE, "D"),
+        # verdicts on claims
+        ("reproduced", "reproduced", BLUE, "o"),
+        ("partly", "partly", ORANGE, "s"),
+        ("not_reproduced", "not reproduced", VERMILION, "D"),
         # tasks and data
         ("mlp", "MLP", BLACK, "o"),
         ("resnet", "ResNet", BLACK, "o"),

@@ -80,9 +80,7 @@ def judge(claim: Claim, measurement: Measurement) -> Verdict:
     low, high = (
         measurement.value if np.isnan(end) else end for end in (measurement.low, measurement.high)
     )
-    slack = claim.tolerance
-    lowest = claim.bound - slack if claim.relation != "at_most" else -np.inf
-    highest = claim.bound + slack if claim.relation != "at_least" else np.inf
+    lowest, highest = accepted(claim)
     if claim.relation == "equals":
         inside = lowest <= measurement.value <= highest
     else:
@@ -90,6 +88,14 @@ def judge(claim: Claim, measurement: Measurement) -> Verdict:
     if inside and not claim.stand_in:
         return "reproduced"
     return "partly" if low <= highest and high >= lowest else "not_reproduced"
+
+
+def accepted(claim: Claim) -> tuple[float, float]:
+    """Return the range of values that `claim` accepts; infinite where it is open."""
+    slack = claim.tolerance
+    lowest = claim.bound - slack if claim.relation != "at_most" else -np.inf
+    highest = claim.bound + slack if claim.relation != "at_least" else np.inf
+    return lowest, highest
 
 
 def claims_table(claims: Sequence[Claim], tables: Tables) -> pd.DataFrame:
@@ -101,6 +107,8 @@ def _row(claim: Claim, tables: Tables) -> Mapping[str, object]:
     kept = ("id", "chapter", "statement", "quantity", "unit", "source")
     row = {name: value for name, value in asdict(claim).items() if name in kept}
     row |= {"published": claim.value, "reproduced": None, "low": None, "high": None}
+    ends = zip(("accepted_low", "accepted_high"), accepted(claim), strict=True)
+    row |= {name: end if np.isfinite(end) else None for name, end in ends}
     try:
         measurement = _measure(claim, tables)
     except NotComputedError as error:

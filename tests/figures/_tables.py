@@ -43,6 +43,12 @@ _KEYS: Mapping[str, Mapping[str, Sequence[object]]] = {
         "encoding": ("hbfp8_16",),
         "component": ("multipliers", "registers", "sram", "hbm_interface", "controller", "new_one"),
     },
+    "roofline": {
+        "design": _DESIGNS,
+        "encoding": ("hbfp8_16", "bf16"),
+        "phase": ("inference", "training"),
+    },
+    "claims": {"id": tuple(f"hbfp.some.claim_{i}" for i in range(12))},
     "sensitivity": {
         "study": ("one_at_a_time", "monte_carlo"),
         "constant": tuple(f"a_constant_with_quite_a_long_name_{i}" for i in range(20)),
@@ -158,7 +164,30 @@ def _adjust_points(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
+def _adjust_claims(frame: pd.DataFrame) -> pd.DataFrame:
+    verdicts = ["reproduced", "partly", "not_reproduced", "not_run"]
+    frame["verdict"] = np.resize(verdicts, len(frame))
+    frame["unit"] = np.resize(["percent", "x"], len(frame))
+    frame["accepted_low"] = frame["published"] - 1
+    frame["accepted_high"] = frame["published"] + 1
+    in_words = np.arange(len(frame)) % 5 == 0
+    frame.loc[in_words, ["published", "accepted_low"]] = np.nan
+    frame["low"], frame["high"] = 0.9 * frame["reproduced"], 1.2 * frame["reproduced"]
+    frame.loc[frame["verdict"] == "not_run", ["reproduced", "low", "high"]] = np.nan
+    return frame
+
+
+def _adjust_roofline(frame: pd.DataFrame) -> pd.DataFrame:
+    frame["memory"] = np.where(frame["phase"] == "training", "DRAM", "SRAM")
+    for name in ("peak_op_per_s", "roof_op_per_s", "attained_op_per_s"):
+        frame[name] *= 1e11
+    frame["byte_per_s"] *= 1e9
+    return frame
+
+
 _ADJUST = {
+    "claims": _adjust_claims,
+    "roofline": _adjust_roofline,
     "pareto": _adjust_points,
     "designs": _adjust_points,
     "comparison": _adjust_points,

@@ -86,16 +86,17 @@ def test_the_code_of_encodings_reruns_training(made, planned):
 @pytest.mark.parametrize(
     ("table", "rests_on_it"),
     [
-        ("accuracy", {"accuracy", "claims"} | figures_of("accuracy")),
+        ("accuracy", {"accuracy", "claims"} | figures_of("accuracy", "claims")),
         ("pareto", {"pareto"} | figures_of("pareto")),
         ("breakdown", {"breakdown"} | figures_of("breakdown")),
-        ("sensitivity", {"sensitivity", "claims"} | figures_of("sensitivity")),
-        ("density", {"density", "claims"} | figures_of("density")),
+        ("sensitivity", {"sensitivity", "claims"} | figures_of("sensitivity", "claims")),
+        ("density", {"density", "claims"} | figures_of("density", "claims")),
+        ("roofline", {"roofline"} | figures_of("roofline")),
         ("fleet", {"fleet"} | figures_of("fleet")),
-        ("claims", {"claims"}),
+        ("claims", {"claims"} | figures_of("claims")),
         (
             "colocation",
-            {"colocation", "fleet", "claims"} | figures_of("colocation", "fleet"),
+            {"colocation", "fleet", "claims"} | figures_of("colocation", "fleet", "claims"),
         ),
     ],
 )

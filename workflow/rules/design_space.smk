@@ -102,6 +102,32 @@ rule breakdown:
         " --designs {input.designs} --output {output} 2>&1 | tee {log}"
 
 
+rule roofline:
+    input:
+        code=code("equinox.design_space.__main__"),
+        designs=rules.designs.output,
+        technology=TECHNOLOGY,
+        technology_bases=TECHNOLOGY_BASES,
+        workload=DESIGN_WORKLOAD,
+    output:
+        "<results>/tables/roofline.parquet",
+    log:
+        "<results>/logs/design_space/roofline.log",
+    benchmark:
+        "<results>/benchmarks/design_space/roofline.tsv"
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        config=DESIGN_SPACE,
+    message:
+        "Put the named designs under their rooflines"
+    shell:
+        "python -m equinox.design_space roofline --config {params.config:q}"
+        " --technology {input.technology} --workload {input.workload}"
+        " --designs {input.designs} --output {output} 2>&1 | tee {log}"
+
+
 rule sensitivity:
     input:
         code=code("equinox.design_space.__main__"),
@@ -184,6 +210,7 @@ rule design_space:
         rules.pareto.output,
         rules.designs.output,
         rules.breakdown.output,
+        rules.roofline.output,
         rules.sensitivity.output,
         rules.density.output,
         rules.compare.output,
