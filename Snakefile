@@ -18,9 +18,15 @@ include: "workflow/rules/report.smk"
 
 
 rule all:
+    """Everything: tables, figures, claims and report"""
     default_target: True
     input:
         rules.report.output,
         rules.claims.output,
         rules.figures.input,
         expand("<results>/tables/{table}.parquet", table=TABLES),
+
+
+# What `snakemake --list` says of a rule is what the rule says when it runs.
+for made in workflow.rules:
+    made.docstring = made.docstring or made.message

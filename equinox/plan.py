@@ -36,14 +36,17 @@ def scale_of(config: Config) -> Config:
     return load_config({"scale": config.scale})
 
 
-def training_name(config: Config) -> str:
-    """Return the folder of the training runs: that of the scale, unless a run differs from it.
+def training_folder(config: Config, task: str, encoding: str) -> str:
+    """Return the folder of one training run: that of the scale, unless the run differs from it.
 
-    An experiment that changes hardware alone trains nothing again.
+    An experiment that changes hardware alone trains nothing again, and one that adds an encoding
+    trains that alone.
     """
     scale = scale_of(config)
-    same = set(map(repr, config.training_jobs())) <= set(map(repr, scale.training_jobs()))
-    return scale.name if same else config.name
+    shared = encoding in scale.training.runs.get(task, {}) and (
+        scale.training_job(task, encoding) == config.training_job(task, encoding)
+    )
+    return scale.name if shared else config.name
 
 
 def _names(config: Config) -> Iterator[tuple[str, str, Collection[str]]]:

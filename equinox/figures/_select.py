@@ -37,6 +37,8 @@ def final_epochs(accuracy: pd.DataFrame) -> pd.DataFrame:
 def without_tile_variants(accuracy: pd.DataFrame) -> pd.DataFrame:
     """Return the rows without encodings that are the usual ones with other blocks.
 
+    Other blocks make a variant of a usual encoding of the same `mantissa_bits` and `storage_bits`
+    only: formats with blocks of their own, such as those of MX, stay.
     Blocks are usual as in `REFERENCE_ENCODING`, or in most encodings with wide storage
     (`storage_bits` above `mantissa_bits`) if it is not there; `mantissa_and_tile` shows the others.
     """
@@ -48,7 +50,9 @@ def without_tile_variants(accuracy: pd.DataFrame) -> pd.DataFrame:
     usual = reference if len(reference) else wide
     same_tile = wide["tile"] == most_frequent(usual["tile"])
     same_blocks = wide["blocks"] == most_frequent(usual["blocks"])
-    return accuracy[~accuracy["encoding"].isin(wide.loc[~(same_tile & same_blocks), "encoding"])]
+    bits = wide[["mantissa_bits", "storage_bits"]].apply(tuple, axis=1)
+    variant = ~(same_tile & same_blocks) & bits.isin(bits[same_tile & same_blocks])
+    return accuracy[~accuracy["encoding"].isin(wide.loc[variant, "encoding"])]
 
 
 def over_seeds(rows: pd.DataFrame, by: str, value: str, *, scale: float = 1.0) -> pd.DataFrame:

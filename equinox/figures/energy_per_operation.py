@@ -47,7 +47,7 @@ def _draw_bars(axes: Axes, costs: pd.DataFrame) -> None:
         axes.barh(row, shared, height=0.7, color=style.color, label=style.label)
         axes.hlines(row, min(shared, alone), max(shared, alone), color=BLACK, linewidth=1)
         axes.annotate(
-            *(f"{shared:.3g}", (max(shared, alone), row)),
+            *(f"{shared:.3g}" if shared < 1000 else f"{shared:.0f}", (max(shared, alone), row)),
             xytext=(3, 0),
             textcoords="offset points",
             va="center",

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from equinox.figures._lines import entry, plain_numbers, top_legend
 from equinox.figures._select import REFERENCE_ENCODING, most_frequent, require
@@ -43,8 +44,8 @@ def plot(published: Mapping[str, float], roofline: pd.DataFrame) -> Figure:
 
 
 def _draw_phase(axes: Axes, rows: pd.DataFrame) -> None:
-    first = rows["op_per_byte"].min() / _MARGIN
     ridges = rows["peak_op_per_s"] / rows["byte_per_s"]
+    first = min(rows["op_per_byte"].min(), ridges.min()) / _MARGIN
     last = max(rows["op_per_byte"].max(), ridges.max()) * _MARGIN
     for _, row in rows.set_index("design").loc[ordered(rows["design"])].iterrows():
         style = look(str(row.name))
@@ -66,6 +67,8 @@ def _draw_phase(axes: Axes, rows: pd.DataFrame) -> None:
             zorder=3,
         )
     axes.set(xscale="log", yscale="log")
-    axes.xaxis.set_major_formatter(plain_numbers())
-    axes.yaxis.set_major_formatter(plain_numbers())
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if axis is axes.yaxis else (1,)))
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter(plain_numbers())
     axes.set_xlabel(f"Operational intensity (op per byte of {rows['memory'].iloc[0]})")

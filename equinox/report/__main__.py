@@ -1,4 +1,4 @@
-"""`python -m equinox.report claims|page ...`: the claims table, and the report page."""
+"""`python -m equinox.report claims|page|describe ...`: claims table, report page, overview."""
 
 import json
 import logging
@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from equinox.report.claims import claims_table, read_claims
+from equinox.report.describe import describe
 from equinox.report.markdown import claims_markdown
 from equinox.report.page import Drawing, render_page, render_runtime
 from equinox.report.provenance import code_version, provenance
@@ -33,6 +34,9 @@ def main() -> None:
         command.add_argument("--tables", type=Path, nargs="+", required=True)
         command.add_argument("--scale", required=True)
         command.add_argument("--output", type=Path, required=True)
+    told = commands.add_parser("describe", help="say what can be made, and at what cost")
+    told.add_argument("--results", type=Path, required=True)
+    told.set_defaults(command=lambda given: print(describe(given.results)))
     options = parser.parse_args()
     options.command(options)
 

@@ -68,8 +68,8 @@ def made(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def planned(made: Path) -> Callable[..., set[str]]:
     """Return the names of the rules that a dry run would run."""
 
-    def plan(*arguments: str) -> set[str]:
-        done = snakemake(made, *arguments, "--dry-run")
+    def plan(*arguments: str, config: Sequence[str] = ()) -> set[str]:
+        done = snakemake(made, *arguments, "--dry-run", config=config)
         assert done.returncode == 0, done.stdout
         _, found, table = done.stdout.partition("Job stats:\n")
         rows = [line.split() for line in table.split("\n\n")[0].splitlines()[2:]]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("smoke")]
 
 
 def plan(repository: Path, *config: str) -> str:
@@ -32,7 +32,7 @@ def folders(output: str, name: str) -> set[str]:
     return set(re.findall(rf"^results/([^/]+)/\S*{name}\t", output, re.MULTILINE))
 
 
-@pytest.mark.parametrize("experiment", ["more_power", "epfl", "7nm"])
+@pytest.mark.parametrize("experiment", ["more_power", "epfl", "7nm", "hbm3", "bursty_transformer"])
 def test_an_experiment_on_hardware_writes_beside_and_trains_nothing_of_its_own(
     repository, experiment
 ):
@@ -41,6 +41,12 @@ def test_an_experiment_on_hardware_writes_beside_and_trains_nothing_of_its_own(
     assert folders(output, "report.html") == folders(output, "designs.parquet") == {own}
     assert folders(output, "experiment_comparison.svg") == {own}
     assert folders(output, "runs/mlp/fp32.parquet") == {"smoke"}
+
+
+def test_a_budget_from_the_command_line_trains_nothing_that_the_scale_has(made, planned):
+    jobs = planned(config=["experiment=hot", "design_space__budget__power_w=150"])
+    assert {"sweep", "designs", "simulate", "fig_experiment_comparison"} <= jobs
+    assert "train" not in jobs
 
 
 def test_the_command_line_alone_makes_an_experiment(repository):

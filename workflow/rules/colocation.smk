@@ -28,7 +28,7 @@ rule simulate:
         "python -m equinox.colocation simulate --config {params.config:q}"
         " --design {wildcards.design} --designs {input.designs}"
         " --technology {input.technology} --workload {input.workload}"
-        " --training-workload {input.training} --output {output} 2>&1 | tee {log}"
+        " --training-workload {input.training} --output {output} > {log} 2>&1"
 
 
 rule colocation:
@@ -51,7 +51,7 @@ rule colocation:
     message:
         "Collect the simulations"
     shell:
-        "python -m equinox.tables colocation {input.parts} --output {output} 2>&1 | tee {log}"
+        "python -m equinox.tables colocation {input.parts} --output {output} > {log} 2>&1"
 
 
 rule fleet:
@@ -75,4 +75,4 @@ rule fleet:
     shell:
         "python -m equinox.colocation fleet --config {params.config:q}"
         " --colocation {input.colocation} --designs {input.designs}"
-        " --output {output} 2>&1 | tee {log}"
+        " --output {output} > {log} 2>&1"

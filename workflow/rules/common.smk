@@ -7,9 +7,16 @@ import grimp
 from snakemake.exceptions import WorkflowError
 
 from equinox.accelerator import technology_files
-from equinox.plan import load_plan, scale_of, training_name
+from equinox.progress import show_progress
+from equinox.plan import load_plan, scale_of, training_folder
 from equinox.config.checks import to_jsonable
-from equinox.dependencies import ROOT, figure_tables, product_file, source_files
+from equinox.dependencies import (
+    ROOT,
+    figure_captions,
+    figure_tables,
+    product_file,
+    source_files,
+)
 from equinox.report.provenance import code_version
 from equinox.tables import TABLES as DECLARED_TABLES
 
@@ -31,7 +38,14 @@ IMPORTS = grimp.build_graph("equinox", cache_dir=None)
 
 pathvars:
     results=f"results/{CONFIG.name}",
-    training=f"results/{training_name(CONFIG)}",
+
+
+# A workflow that uses this one as a module says in its own words how far it is.
+if Path(workflow.main_snakefile).is_relative_to(ROOT):
+    show_progress(
+        [Path("results", name, "benchmarks") for name in (CONFIG.name, CONFIG.scale)],
+        cores=lambda: workflow.cores or 1,
+    )
 
 
 # The interpreter that runs Snakemake runs the jobs, with one thread each: two threads that spin

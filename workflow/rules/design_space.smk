@@ -27,7 +27,7 @@ rule sweep:
     shell:
         "python -m equinox.design_space sweep --config {params.config:q}"
         " --technology {input.technology} --workload {input.workload}"
-        " --output {output} 2>&1 | tee {log}"
+        " --output {output} > {log} 2>&1"
 
 
 rule pareto:
@@ -47,7 +47,7 @@ rule pareto:
         "Find the Pareto fronts"
     shell:
         "python -m equinox.design_space pareto --design-space {input.design_space}"
-        " --output {output} 2>&1 | tee {log}"
+        " --output {output} > {log} 2>&1"
 
 
 rule designs:
@@ -73,7 +73,7 @@ rule designs:
     shell:
         "python -m equinox.design_space designs --config {params.config:q}"
         " --technology {input.technology} --workload {input.workload}"
-        " --design-space {input.design_space} --output {output} 2>&1 | tee {log}"
+        " --design-space {input.design_space} --output {output} > {log} 2>&1"
 
 
 rule breakdown:
@@ -99,7 +99,7 @@ rule breakdown:
     shell:
         "python -m equinox.design_space breakdown --config {params.config:q}"
         " --technology {input.technology} --workload {input.workload}"
-        " --designs {input.designs} --output {output} 2>&1 | tee {log}"
+        " --designs {input.designs} --output {output} > {log} 2>&1"
 
 
 rule roofline:
@@ -125,7 +125,7 @@ rule roofline:
     shell:
         "python -m equinox.design_space roofline --config {params.config:q}"
         " --technology {input.technology} --workload {input.workload}"
-        " --designs {input.designs} --output {output} 2>&1 | tee {log}"
+        " --designs {input.designs} --output {output} > {log} 2>&1"
 
 
 rule sensitivity:
@@ -150,7 +150,7 @@ rule sensitivity:
     shell:
         "python -m equinox.design_space sensitivity --config {params.config:q}"
         " --technology {input.technology} --workload {input.workload}"
-        " --output {output} 2>&1 | tee {log}"
+        " --output {output} > {log} 2>&1"
 
 
 rule density:
@@ -173,7 +173,7 @@ rule density:
         "Compare the cost of arithmetic by encoding"
     shell:
         "python -m equinox.design_space density --config {params.config:q}"
-        " --technology {input.technology} --output {output} 2>&1 | tee {log}"
+        " --technology {input.technology} --output {output} > {log} 2>&1"
 
 
 rule compare:
@@ -201,10 +201,11 @@ rule compare:
     shell:
         "python -m equinox.design_space compare --config {params.config:q}"
         " --technology {input.technology} --workload {input.workload} --designs {input.designs}"
-        " --name {params.name} --scale {params.scale} --output {output} 2>&1 | tee {log}"
+        " --name {params.name} --scale {params.scale} --output {output} > {log} 2>&1"
 
 
 rule design_space:
+    """All tables of the design space"""
     input:
         rules.sweep.output,
         rules.pareto.output,

@@ -1,3 +1,4 @@
+CAPTIONS = figure_captions()
 PUBLISHED = product_file("config/published.yaml")
 
 for name, tables in FIGURES.items():
@@ -25,10 +26,14 @@ for name, tables in FIGURES.items():
             f"Draw the figure {name}"
         shell:
             "python -m equinox.figures {params.name} --tables {input.tables}"
-            " --published {input.published} --output {output} 2>&1 | tee {log}"
+            " --published {input.published} --output {output} > {log} 2>&1"
+
+
+    workflow.get_rule(f"fig_{name}").docstring = CAPTIONS[name].partition("\n\n")[0]
 
 
 rule figures:
+    """All figures, each as PDF, SVG, PNG and what it draws as CSV"""
     input:
         expand(
             "<results>/figures/{name}.{kind}",

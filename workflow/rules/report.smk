@@ -27,7 +27,7 @@ rule claims:
         "Judge every published number"
     shell:
         "python -m equinox.report claims --tables {input.tables} --published {input.published}"
-        " --scale {params.scale} --output {output.table} --markdown {output.text} 2>&1 | tee {log}"
+        " --scale {params.scale} --output {output.table} --markdown {output.text} > {log} 2>&1"
 
 
 rule report:
@@ -54,11 +54,17 @@ rule report:
         code=code_version(),
         benchmarks=lambda wildcards, output: [
             str(Path(output.page).parents[1] / folder / "benchmarks")
-            for folder in (CONFIG.name, training_name(CONFIG))
+            for folder in dict.fromkeys((CONFIG.name, CONFIG.scale))
         ],
     message:
         "Write the report"
     shell:
         "python -m equinox.report page --tables {input.tables} --figures {input.figures}"
         " --scale {params.scale} --config {params.config:q} --benchmarks {params.benchmarks}"
-        " --output {output.page} --runtime {output.runtime} 2>&1 | tee {log}"
+        " --output {output.page} --runtime {output.runtime} > {log} 2>&1"
+
+
+rule describe:
+    """Figures, tables, experiments and scales, and what they cost by the last runs"""
+    shell:
+        "python -m equinox.report describe --results results"

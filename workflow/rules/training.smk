@@ -1,18 +1,22 @@
 RUNS = [
-    (task, encoding) for task, runs in CONFIG.training.runs.items() for encoding in runs
+    f"results/{training_folder(CONFIG, task, encoding)}/runs/{task}/{encoding}.parquet"
+    for task, runs in CONFIG.training.runs.items()
+    for encoding in runs
 ]
 
 
 rule train:
+    wildcard_constraints:
+        trained_in="[^/]+",
     input:
         code=code("equinox.training.__main__"),
         data=training_data,
     output:
-        "<training>/runs/{task}/{encoding}.parquet",
+        "results/{trained_in}/runs/{task}/{encoding}.parquet",
     log:
-        "<training>/logs/train/{task}/{encoding}.log",
+        "results/{trained_in}/logs/train/{task}/{encoding}.log",
     benchmark:
-        "<training>/benchmarks/train/{task}/{encoding}.tsv"
+        "results/{trained_in}/benchmarks/train/{task}/{encoding}.tsv"
     resources:
         mem_mb=1500,
         runtime=60,
@@ -21,13 +25,13 @@ rule train:
     message:
         "Train {wildcards.task} in {wildcards.encoding}"
     shell:
-        "python -m equinox.training --job {params.job:q} --output {output} 2>&1 | tee {log}"
+        "python -m equinox.training --job {params.job:q} --output {output} > {log} 2>&1"
 
 
 rule accuracy:
     input:
         code=code("equinox.tables"),
-        runs=[f"<training>/runs/{task}/{encoding}.parquet" for task, encoding in RUNS],
+        runs=RUNS,
     output:
         "<results>/tables/accuracy.parquet",
     log:
@@ -40,4 +44,4 @@ rule accuracy:
     message:
         "Collect the accuracy of all runs"
     shell:
-        "python -m equinox.tables accuracy {input.runs} --output {output} 2>&1 | tee {log}"
+        "python -m equinox.tables accuracy {input.runs} --output {output} > {log} 2>&1"
