@@ -3,11 +3,12 @@ PYTHON ?= python3
 SCALE ?= default
 BIN = .venv/bin
 
-.PHONY: reproduce test lint help docs clean
+.PHONY: reproduce test lint help docs site artifact clean
 .DEFAULT_GOAL := help
 
-help: ## say what can be made
+help: ## say what can be made; once installed, also figures, tables, experiments, scales
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /: /'
+	@test ! -e .venv/installed || $(BIN)/python -m equinox.report describe --results results
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=")'
@@ -33,6 +34,13 @@ lint: .venv/installed ## style, types and architecture
 docs: ## copy the claims and the headline figure of the last run, scale default, into docs/
 	mkdir -p docs
 	cp results/default/claims.md results/default/figures/pareto_front.svg docs/
+
+site: .venv/installed ## the documentation site, in build/site
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(BIN)/mkdocs build --strict
+
+artifact: .venv/installed ## code, config, results and checksums of the last run in one archive
+	$(BIN)/python -m equinox.report artifact --results results/$(SCALE) --output build/equinox-$(SCALE).tar.gz
 
 clean: ## remove all results
 	rm -rf results/smoke results/default

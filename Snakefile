@@ -27,6 +27,9 @@ rule all:
         expand("<results>/tables/{table}.parquet", table=TABLES),
 
 
-# What `snakemake --list` says of a rule is what the rule says when it runs.
-for made in workflow.rules:
-    made.docstring = made.docstring or made.message
+# What `snakemake --list` says of a rule: what it says when it runs, or the title of its figure.
+if IS_MAIN:
+    TITLES = {f"fig_{name}": text for name, text in figure_captions().items()}
+    for made in workflow.rules:
+        title = TITLES.get(made.name, "").partition("\n\n")[0]
+        made.docstring = made.docstring or title or made.message

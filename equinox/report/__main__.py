@@ -1,4 +1,4 @@
-"""`python -m equinox.report claims|page|describe ...`: claims table, report page, overview."""
+"""`python -m equinox.report claims|page|artifact|describe ...`: what is made of all tables."""
 
 import json
 import logging
@@ -6,6 +6,8 @@ import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from equinox.dependencies import ROOT
+from equinox.report.artifact import write_artifact
 from equinox.report.claims import claims_table, read_claims
 from equinox.report.describe import describe
 from equinox.report.markdown import claims_markdown
@@ -34,6 +36,10 @@ def main() -> None:
         command.add_argument("--tables", type=Path, nargs="+", required=True)
         command.add_argument("--scale", required=True)
         command.add_argument("--output", type=Path, required=True)
+    bundle = commands.add_parser("artifact", help="bundle code, config and results")
+    bundle.add_argument("--results", type=Path, required=True)
+    bundle.add_argument("--output", type=Path, required=True)
+    bundle.set_defaults(command=lambda given: write_artifact(ROOT, given.results, given.output))
     told = commands.add_parser("describe", help="say what can be made, and at what cost")
     told.add_argument("--results", type=Path, required=True)
     told.set_defaults(command=lambda given: print(describe(given.results)))

@@ -40,8 +40,9 @@ pathvars:
     results=f"results/{CONFIG.name}",
 
 
-# A workflow that uses this one as a module says in its own words how far it is.
-if Path(workflow.main_snakefile).is_relative_to(ROOT):
+# A workflow that uses this one as a module says in its own words what it makes, and how far it is.
+IS_MAIN = Path(workflow.main_snakefile).is_relative_to(ROOT)
+if IS_MAIN:
     show_progress(
         [Path("results", name, "benchmarks") for name in (CONFIG.name, CONFIG.scale)],
         cores=lambda: workflow.cores or 1,

@@ -1,4 +1,3 @@
-CAPTIONS = figure_captions()
 PUBLISHED = product_file("config/published.yaml")
 
 for name, tables in FIGURES.items():
@@ -28,8 +27,6 @@ for name, tables in FIGURES.items():
             "python -m equinox.figures {params.name} --tables {input.tables}"
             " --published {input.published} --output {output} > {log} 2>&1"
 
-
-    workflow.get_rule(f"fig_{name}").docstring = CAPTIONS[name].partition("\n\n")[0]
 
 
 rule figures:

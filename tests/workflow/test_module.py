@@ -1,0 +1,50 @@
+"""Another workflow can use this one as a module, from its own folder and with its own config."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.workflow
+
+SNAKEFILE = """
+module evaluation:
+    snakefile: "{repository}/workflow/Snakefile"
+    config: {{"scale": "smoke", "design_space": {{"budget": {{"power_w": 100}}}}}}
+
+
+use rule * from evaluation as evaluation_*
+
+
+rule mine:
+    input:
+        "results/smoke/figures/pareto_front.svg",
+    default_target: True
+    output:
+        "mine.txt",
+    shell:
+        "echo {{input}} > {{output}}"
+"""
+
+
+def test_a_workflow_that_imports_this_one_plans_its_jobs(repository, tmp_path):
+    (tmp_path / "Snakefile").write_text(SNAKEFILE.format(repository=repository))
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("snakemake")), "-np", "--cores", "1"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    for rule in ("evaluation_sweep", "evaluation_pareto", "evaluation_fig_pareto_front", "mine"):
+        assert rule in done.stdout
+    assert "evaluation_train" not in done.stdout
+    assert str(repository / "config/technology/28nm.yaml") in done.stdout
+
+
+def test_the_catalog_finds_the_standard_layout(repository):
+    for path in ("workflow/Snakefile", ".snakemake-workflow-catalog.yml", "README.md", "LICENSE"):
+        assert (repository / path).is_file()
