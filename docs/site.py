@@ -60,7 +60,9 @@ NAVIGATION: list[tuple[str, list[tuple[str, str]]]] = [
 def pages() -> dict[str, str]:
     """Return the pages that are made here: Markdown by path."""
     made = {f"reference/{name}.md": _api(name) for name in PACKAGES}
-    made["reference/equinox.md"] = _modules("Other modules", sorted((ROOT / "equinox").glob("*.py")))
+    made["reference/equinox.md"] = _modules(
+        "Other modules", sorted((ROOT / "equinox").glob("*.py"))
+    )
     made["reference/tables.md"] = describe_tables()
     made["reference/config.md"] = _config()
     return made
@@ -93,7 +95,9 @@ def _api(package: str) -> str:
 def _modules(title: str, paths: list[Path]) -> str:
     parts = [f"# {title}", ""]
     for path in paths:
-        if path.stem == "__init__" or (path.stem.startswith("_") and path.parent.name != "figures"):
+        if path.stem.startswith("_") and path.parent.name != "figures":
+            continue
+        if path.stem.startswith("__"):
             continue
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         parts += [f"::: {name}", ""]
@@ -104,9 +108,9 @@ def _config() -> str:
     parts = [
         "# Config",
         "",
-        "The keys of `config/config.yaml`, from the typed config that checks them: unknown keys and",
-        "values out of range are told before anything runs. `a__b=1` on the command line is key `b`",
-        "of section `a`.",
+        "The keys of `config/config.yaml`, from the typed config that checks them: unknown keys",
+        "and values out of range are told before anything runs. `a__b=1` on the command line is",
+        "key `b` of section `a`.",
         "",
     ]
     for section, kind in SECTIONS.items():
@@ -134,7 +138,6 @@ def _comments(kind: Any) -> dict[str, str]:
 
 
 def _type_name(kind: Any) -> str:
-    text = kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))
     text = re.sub(r"\b(?:typing|annotated_types|collections\.abc|equinox\.[\w.]+)\.", "", str(kind))
     text = re.sub(r"<class '(\w+)'>", r"\1", text)
     return f"`{text}`".replace("|", "\\|")

@@ -51,7 +51,8 @@ def main() -> None:
             arrival_s, batch_s=1.0, max_batch=4, training_chunk_s=chunk_s, batching="greedy"
         )
         print(
-            f"   training in chunks of {chunk_s} s: p99 {np.quantile(served.latency_s, 0.99):.2f} s,"
+            f"   training in chunks of {chunk_s} s:"
+            f" p99 {np.quantile(served.latency_s, 0.99):.2f} s,"
             f" {served.training_s / served.end_s:.0%} of the time trains"
         )
 

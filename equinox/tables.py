@@ -279,7 +279,9 @@ TABLES: Mapping[str, Table] = {
                 number("reproduced", "", "value computed here", low=-np.inf, nullable=True),
                 number("low", "", "lower bound of its interval", low=-np.inf, nullable=True),
                 number("high", "", "upper bound of its interval", low=-np.inf, nullable=True),
-                number("accepted_low", "", "the claim accepts from here", low=-np.inf, nullable=True),
+                number(
+                    "accepted_low", "", "the claim accepts from here", low=-np.inf, nullable=True
+                ),
                 number("accepted_high", "", "and up to here", low=-np.inf, nullable=True),
                 text("unit", "unit of the values"),
                 text("verdict", "reproduced, partly, not_reproduced or not_run"),

@@ -15,7 +15,9 @@ def test_every_scale_names_only_what_there_is(scale):
 
 def folders(config):
     runs = config.training.runs
-    return {(task, name): training_folder(config, task, name) for task in runs for name in runs[task]}
+    return {
+        (task, name): training_folder(config, task, name) for task in runs for name in runs[task]
+    }
 
 
 EXPERIMENTS = sorted(path.stem for path in CONFIG_DIR.glob("experiments/*.yaml"))

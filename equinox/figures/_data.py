@@ -3,6 +3,7 @@
 Read from the drawn figure itself, so that no figure has to say it twice and none can differ.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -31,10 +32,10 @@ def drawn_data(figure: Figure) -> pd.DataFrame:
     """Return all that `figure` draws, in the units of its axes, in the order of drawing.
 
     Columns: `panel` (its title or number), `x_axis` and `y_axis` (labels), `series` (label of the
-    artist, or of what looks like it in the legend), `mark` (point, line, bar, band, segment, level,
-    text), `color`, `marker`, then `x`, `y`; for a bar, a segment or a band (from y to y_end) also the other
-    end; `x_name` and `y_name` are the tick labels of a named position. An empty x or y of a line
-    means that it spans the panel.
+    artist, or of what looks like it in the legend), `mark` (point, line, bar, band, segment,
+    level, text), `color`, `marker`, then `x`, `y`; for a bar, a segment or a band (from y to y_end)
+    also the other end; `x_name` and `y_name` are the tick labels of a named position. An empty x
+    or y of a line means that it spans the panel.
     """
     figure.draw_without_rendering()  # settles limits and tick labels
     names = _names_in_legends(figure)
@@ -133,7 +134,7 @@ def _tick_names(axes: Axes, axis: str) -> dict[float, str]:
 
 def _is_number(text: str) -> bool:
     try:
-        float(text.replace("−", "-").rstrip("%×kMG").strip("$\\mathdefault{}") or "0")
+        float(re.sub(r"\\mathdefault|[${}%×]", "", text).replace("−", "-") or "0")
     except ValueError:
         return "\\times" in text or "^" in text
     return True

@@ -2,7 +2,8 @@
 
 A dot is our value, its line the interval (95 % over seeds, or 5 to 95 % over draws of the hardware
 constants), the band what the claim accepts, all divided by the published value, or by the limit of
-a claim in words; an arrow points at what lies beyond the axis. At one, both are the same.
+a claim in words, which the brackets at the right hold; an arrow points at what lies beyond the
+axis. At one, both are the same.
 """
 
 from collections.abc import Mapping

@@ -20,9 +20,7 @@ TABLES = ("colocation", "designs")
 _TERA = 1e12
 
 
-def plot(
-    published: Mapping[str, float], colocation: pd.DataFrame, designs: pd.DataFrame
-) -> Figure:
+def plot(published: Mapping[str, float], colocation: pd.DataFrame, designs: pd.DataFrame) -> Figure:
     """Draw p99 latency over inference throughput: a color per design."""
     del published  # the ratio of throughputs is in the sensitivity figure
     rows = operating_points(colocation, schedulings=("priority",))

@@ -45,7 +45,9 @@ def read_chapters(
         ValueError: the file has an unknown key, or no chapter has the first table of a figure.
     """
     try:
-        chapters = TypeAdapter(tuple[Chapter, ...]).validate_python(yaml.safe_load(path.read_text()))
+        chapters = TypeAdapter(tuple[Chapter, ...]).validate_python(
+            yaml.safe_load(path.read_text())
+        )
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

@@ -79,30 +79,40 @@ def render_page(
         figure: _view(figure, drawing, captions[figure], _claims_of(figure, chapters, claims))
         for figure, drawing in drawings.items()
     }
-    return _environment().get_template("report.html").render(
-        name=name,
-        claims=claims,
-        verdicts={verdict: _count(claims, verdict) for verdict in SIGNS},
-        chapters=[chapter for chapter in chapters if chapter.figures],
-        views=views,
-        tables={table: (TABLES[table], rows) for table, rows in tables.items()},
-        rests_on={table: RESTS_ON.get(table, ("design_space",)) for table in tables},
-        most_rows=MOST_ROWS,
-        provenance=provenance,
-        config=sections(config),
-        data=sorted(tables["accuracy"]["dataset"].unique()),
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            name=name,
+            claims=claims,
+            verdicts={verdict: _count(claims, verdict) for verdict in SIGNS},
+            chapters=[chapter for chapter in chapters if chapter.figures],
+            views=views,
+            tables={table: (TABLES[table], rows) for table, rows in tables.items()},
+            rests_on={table: RESTS_ON.get(table, ("design_space",)) for table in tables},
+            most_rows=MOST_ROWS,
+            provenance=provenance,
+            config=sections(config),
+            data=sorted(tables["accuracy"]["dataset"].unique()),
+        )
     )
 
 
 def render_runtime(benchmarks: pd.DataFrame, *, name: str, machine: Mapping[str, str]) -> str:
     """Return how long each job took, as HTML: apart from the report, since it is never the same."""
-    return _environment().get_template("runtime.html").render(
-        name=name,
-        jobs=benchmarks.sort_values("wall_s", ascending=False, kind="stable").to_dict("records"),
-        stages=by_stage(benchmarks).reset_index().to_dict("records"),
-        total=in_words(float(benchmarks["wall_s"].sum())),
-        cpu=in_words(float(benchmarks["cpu_s"].sum())),
-        machine=machine,
+    return (
+        _environment()
+        .get_template("runtime.html")
+        .render(
+            name=name,
+            jobs=benchmarks.sort_values("wall_s", ascending=False, kind="stable").to_dict(
+                "records"
+            ),
+            stages=by_stage(benchmarks).reset_index().to_dict("records"),
+            total=in_words(float(benchmarks["wall_s"].sum())),
+            cpu=in_words(float(benchmarks["cpu_s"].sum())),
+            machine=machine,
+        )
     )
 
 

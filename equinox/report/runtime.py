@@ -10,8 +10,8 @@ def read_benchmarks(folders: Iterable[Path]) -> pd.DataFrame:
     """Return one row for each job that left a benchmark in `folders`.
 
     Columns: `job` (path of the file, without ending), `stage` (its first part), `wall_s`, `cpu_s`
-    and `memory_mib` (the most resident). Files that cannot be read are left out: a job that is being
-    stopped leaves an empty one.
+    and `memory_mib` (the most resident). Files that cannot be read are left out: a job that is
+    being stopped leaves an empty one.
     """
     rows = []
     for folder in dict.fromkeys(folders):

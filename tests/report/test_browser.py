@@ -76,7 +76,9 @@ def test_claims_filter_by_verdict_chapter_and_words(page, tables):
 def test_claims_sort_by_number_both_ways_with_the_keyboard(page, tables):
     page.select_option("select[name=verdict]", "")
     page.locator("#claims-table th button").nth(1).focus()
-    column = "[...document.querySelectorAll('#claims-table tbody tr')].map(r => r.cells[1].dataset.sort)"
+    column = (
+        "[...document.querySelectorAll('#claims-table tbody tr')].map(r => r.cells[1].dataset.sort)"
+    )
     for direction in ("ascending", "descending"):
         page.keyboard.press("Enter")
         assert page.get_attribute("#claims-table th >> nth=1", "aria-sort") == direction

@@ -78,7 +78,7 @@ def test_a_wrong_key_of_the_chapters_is_named(tmp_path):
 def test_every_pattern_of_the_chapters_is_that_of_a_claim(repository):
     ids = {claim.id for claim in read_claims(repository / "config/published.yaml")}
     names = re.findall(r"^    (\w+): \[", CHAPTERS_FILE.read_text(), re.MULTILINE)
-    chapters = read_chapters({name: ("claims",) for name in names})
+    chapters = read_chapters(dict.fromkeys(names, ("claims",)))
     for chapter in chapters:
         for name, patterns in chapter.figures.items():
             assert all(matches(ids, pattern) for pattern in patterns), name

@@ -28,7 +28,6 @@ for name, tables in FIGURES.items():
             " --published {input.published} --output {output} > {log} 2>&1"
 
 
-
 rule figures:
     """All figures, each as PDF, SVG, PNG and what it draws as CSV"""
     input:

@@ -6,8 +6,6 @@ RUNS = [
 
 
 rule train:
-    wildcard_constraints:
-        trained_in="[^/]+",
     input:
         code=code("equinox.training.__main__"),
         data=training_data,
@@ -17,6 +15,8 @@ rule train:
         "results/{trained_in}/logs/train/{task}/{encoding}.log",
     benchmark:
         "results/{trained_in}/benchmarks/train/{task}/{encoding}.tsv"
+    wildcard_constraints:
+        trained_in="[^/]+",
     resources:
         mem_mb=1500,
         runtime=60,
