@@ -11,12 +11,14 @@ from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, final
+from typing import Any, Literal, final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from equinox.provenance import Origin, frame_sha256
 
 Kind = Literal["text", "integer", "number"]
 
@@ -329,15 +331,23 @@ def _plain(value: object) -> object:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def write_table(frame: pd.DataFrame, name: str, path: str | Path) -> None:
-    """Check `frame` against table `name` and write it to `path` at once or not at all."""
+def write_table(
+    frame: pd.DataFrame, name: str, path: str | Path, *, origin: Origin | None = None
+) -> None:
+    """Check `frame` against table `name` and write it to `path` at once or not at all.
+
+    The file also has a checksum of its values and, if given, the `origin` of the table.
+    """
     frame = check_table(frame, name)
     arrow = pa.Table.from_pandas(frame, TABLES[name].schema, preserve_index=False)
-    arrow = arrow.replace_schema_metadata(TABLES[name].schema.metadata)
+    made = {"values_sha256": frame_sha256(arrow.to_pandas())}
+    if origin is not None:
+        made["origin"] = origin.to_json()
+    arrow = arrow.replace_schema_metadata(TABLES[name].schema.metadata | made)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    pq.write_table(arrow, partial)
+    pq.write_table(arrow, partial, write_page_checksum=True)
     os.replace(partial, path)
 
 
@@ -345,15 +355,27 @@ def read_table(name: str, path: str | Path) -> pd.DataFrame:
     """Return table `name` from `path`, checked against its declaration.
 
     Raises:
-        ValueError: the file is not a Parquet file, or does not fit the declaration.
+        ValueError: the file is not a Parquet file, was changed after it was made, or does not fit
+            the declaration.
     """
+    again = "delete it and run snakemake again"
     try:
-        frame = pq.read_table(path).to_pandas()
-    except pa.ArrowInvalid as error:
-        raise ValueError(
-            f"{path} is not a readable Parquet file ({error}); delete it and run snakemake again"
-        ) from error
+        arrow = pq.read_table(path, page_checksum_verification=True)
+        frame = arrow.to_pandas()
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a readable Parquet file ({error}); {again}") from error
+    made = (arrow.schema.metadata or {}).get(b"values_sha256", b"").decode()
+    if not made:
+        raise ValueError(f"{path} has no checksum: it was not made by this product; {again}")
+    if made != frame_sha256(frame):
+        raise ValueError(f"{path} was changed after it was made: its checksum differs; {again}")
     return check_table(frame, name)
+
+
+def read_origin(path: str | Path) -> Mapping[str, Any] | None:
+    """Return the origin (see `equinox.provenance.Origin`) in a table's file, if it has one."""
+    kept = (pq.read_schema(path).metadata or {}).get(b"origin")
+    return None if kept is None else json.loads(kept)
 
 
 def collect_table(name: str, paths: Iterable[str | Path], output: str | Path) -> None:
