@@ -1,5 +1,6 @@
 """The typed config: what to run. `parse_config` is the only way in; unknown keys are errors."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -55,6 +56,9 @@ class Config:
         )
 
 
+_ADAPTER = TypeAdapter(Config)
+
+
 def parse_config(values: Mapping[str, Any]) -> Config:
     """Return `values` as a Config.
 
@@ -63,7 +67,7 @@ def parse_config(values: Mapping[str, Any]) -> Config:
             the message has one line for each, with key, value and rule.
     """
     try:
-        config = TypeAdapter(Config).validate_python(values)
+        config = _ADAPTER.validate_python(values)
     except ValidationError as error:
         raise ValueError(_explain(error)) from None
     _check_references(config)
@@ -107,6 +111,8 @@ def _unfold(overrides: Mapping[str, Any]) -> dict[str, Any]:
 
 def _experiment(overrides: Mapping[str, Any]) -> dict[str, Any]:
     name = overrides["experiment"]
+    if not isinstance(name, str):
+        return {}  # parse_config says that it is no name
     known = {path.stem: path for path in (CONFIG_DIR / "experiments").glob("*.yaml")}
     if name in known:
         return _read(known[name])
@@ -165,7 +171,7 @@ def _shorten(value: object) -> str:
 
 
 def _suggest(location: tuple[int | str, ...]) -> str:
-    known = _known_keys(TypeAdapter(Config).json_schema())
+    known = _known_keys(_ADAPTER.json_schema())
     close = get_close_matches(str(location[-1]), sorted(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; known keys: {', '.join(sorted(known))}"
 
@@ -182,7 +188,7 @@ def _check_references(config: Config) -> None:
             f"training.runs names the task {unknown[0]!r}, which training.tasks does not define; "
             f"defined are {sorted(config.training.tasks)}"
         )
-    if config.data_dir is not None and not Path(config.data_dir).is_dir():
+    if config.data_dir is not None and not os.path.isdir(config.data_dir):
         raise ValueError(
             f"data_dir = {config.data_dir!r}: there is no such folder; leave it out for the data "
             "that come with the product"

@@ -16,7 +16,9 @@ DIGITS = 12  # of a SHA-256, enough for a reader to compare
 
 def main() -> None:
     """Print what a file was made from, and what that was made from."""
-    parser = argparse.ArgumentParser(prog="python -m equinox.report.provenance", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m equinox.report.provenance", description=__doc__
+    )
     parser.add_argument("file", type=Path)
     try:
         print("\n".join(ancestry(parser.parse_args().file)))
