@@ -50,6 +50,11 @@ def technology_inputs(space):
     return [product_file(path) for path in technology_files(space.technology)]
 
 
+def growing(amount):
+    """A resource that is doubled, tripled, ... when a job is tried again."""
+    return lambda wildcards, attempt: amount * attempt
+
+
 def as_json(record):
     """One sorted string: Snakemake compares parameters as an unnamed set."""
     return json.dumps(to_jsonable(record), sort_keys=True)

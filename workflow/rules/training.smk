@@ -13,9 +13,11 @@ rule train:
         "<training>/logs/train/{task}/{encoding}.log",
     benchmark:
         "<training>/benchmarks/train/{task}/{encoding}.tsv"
+    group:
+        "train"
     resources:
-        mem_mb=1500,
-        runtime=60,
+        mem_mb=growing(1500),
+        runtime=growing(60),
     params:
         job=training_job,
     message:
@@ -35,8 +37,8 @@ rule accuracy:
     benchmark:
         "<results>/benchmarks/accuracy.tsv"
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     message:
         "Collect the accuracy of all runs"
     shell:
