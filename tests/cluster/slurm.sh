@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # A real Slurm of one node on loopback, without systemd, cgroups or a database. As root:
-#   slurm.sh up|down FOLDER        (Debian: apt-get install slurm-wlm munge)
+#   slurm.sh install               Debian packages
+#   slurm.sh up|down FOLDER
 set -euo pipefail
-root=$2
+root=${2:-}
 # The default place: executors drop the SLURM_* variables, SLURM_CONF too, from what they submit.
 conf=/etc/slurm/slurm.conf
 host=$(hostname -s)
@@ -85,7 +86,8 @@ down() {
 }
 
 case ${1:-} in
+    install) apt-get update -q && apt-get install -qy --no-install-recommends slurm-wlm munge ;;
     up) up ;;
     down) down ;;
-    *) sed -n '2,3p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,4p' "$0" >&2; exit 2 ;;
 esac
