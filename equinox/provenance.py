@@ -49,7 +49,9 @@ def origin_of(module: str, options: Mapping[str, Any]) -> Origin:
     arguments; names in `OUTPUTS`, and callables, are left out.
     """
     given = {name: value for name, value in options.items() if name not in OUTPUTS}
-    config, arguments, inputs = {}, {}, {}
+    config: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
+    inputs: dict[str, str] = {}
     for name, value in given.items():
         files = [path for path in _paths(value) if path.is_file()]
         if files:

@@ -48,9 +48,7 @@ def test_every_table_on_slurm_has_the_bytes_of_the_local_run(made, on_slurm):
 
 
 def test_all_tables_and_figures_were_made_by_jobs_of_slurm(on_slurm):
-    told = "".join(
-        path.read_text() for path in (on_slurm / "results/logs/sbatch").glob("*.log")
-    )
+    told = "".join(path.read_text() for path in (on_slurm / "results/logs/sbatch").glob("*.log"))
     made = [*(on_slurm / "results/smoke").glob("tables/*"), *on_slurm.glob("results/*/*/*.svg")]
     assert len(made) > 20
     assert [path.name for path in made if str(path.relative_to(on_slurm)) not in told] == []
