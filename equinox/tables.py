@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from equinox.commands import run
 from equinox.provenance import Origin, frame_sha256
 
 Kind = Literal["text", "integer", "number"]
@@ -347,8 +348,13 @@ def write_table(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    pq.write_table(arrow, partial, write_page_checksum=True)
-    os.replace(partial, path)
+    try:
+        pq.write_table(arrow, partial, write_page_checksum=True)
+        os.replace(partial, path)
+    except OSError as error:
+        raise OSError(error.errno, f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def read_table(name: str, path: str | Path) -> pd.DataFrame:
@@ -405,4 +411,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

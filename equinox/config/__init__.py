@@ -7,13 +7,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, final
 
-import yaml
 from pydantic import ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from equinox.config.checks import STRICT
 from equinox.config.colocation import Colocation
 from equinox.config.design_space import DesignSpace
 from equinox.config.training import Training, TrainingJob
+from equinox.yaml_files import read_yaml
 
 #: A name that a folder may have.
 NAME: Final = StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -90,9 +90,9 @@ def load_config(overrides: Mapping[str, Any]) -> Config:
     known = ["default", *sorted(path.stem for path in (CONFIG_DIR / "scales").glob("*.yaml"))]
     if scale not in known:
         raise ValueError(f"scale = {scale!r}: there is no such scale; there are {known}")
-    values = _read(CONFIG_DIR / "config.yaml")
+    values = read_yaml(CONFIG_DIR / "config.yaml")
     if scale != "default":
-        values = merge(values, _read(CONFIG_DIR / "scales" / f"{scale}.yaml"))
+        values = merge(values, read_yaml(CONFIG_DIR / "scales" / f"{scale}.yaml"))
     if overrides.get("experiment") is not None:
         values = merge(values, _experiment(overrides))
     return parse_config(merge(values, overrides))
@@ -115,23 +115,13 @@ def _experiment(overrides: Mapping[str, Any]) -> dict[str, Any]:
         return {}  # parse_config says that it is no name
     known = {path.stem: path for path in (CONFIG_DIR / "experiments").glob("*.yaml")}
     if name in known:
-        return _read(known[name])
+        return read_yaml(known[name])
     if not set(overrides) - {"scale", "experiment"}:
         raise ValueError(
             f"experiment = {name!r}: it changes nothing; override something too, such as "
             f"design_space__budget__power_w=150, or choose one of {sorted(known)}"
         )
     return {}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {error}") from None
-    if not isinstance(values, dict):
-        raise ValueError(f"{path} holds {type(values).__name__}; write keys and values")
-    return values
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

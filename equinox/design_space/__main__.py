@@ -7,6 +7,7 @@ from typing import Any
 
 from equinox import design_space
 from equinox.accelerator import load_technology, load_workload
+from equinox.commands import run
 from equinox.config.checks import from_json
 from equinox.config.design_space import DesignSpace
 from equinox.tables import read_table, write_table
@@ -53,4 +54,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -4,6 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
+from equinox.commands import run
 from equinox.config.checks import from_json
 from equinox.config.training import TrainingJob
 from equinox.training.loop import train
@@ -24,4 +25,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

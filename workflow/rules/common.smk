@@ -1,5 +1,6 @@
 # Config, and what a job depends on. No science here.
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -11,6 +12,12 @@ from equinox.plan import load_plan, scale_of, training_name
 from equinox.config.checks import to_jsonable
 from equinox.dependencies import ROOT, figure_tables, product_file, source_files
 from equinox.tables import TABLES as DECLARED_TABLES
+
+if not os.access(".", os.W_OK):
+    raise WorkflowError(
+        f"{Path.cwd()} is read-only; run in a folder that you may write to, "
+        f"with --snakefile {ROOT / 'Snakefile'}"
+    )
 
 # `config` holds what the user changes (--config, --configfile, or a module's config).
 try:
