@@ -10,7 +10,8 @@ from snakemake.exceptions import WorkflowError
 from equinox.accelerator import technology_files
 from equinox.plan import load_plan, scale_of, training_name
 from equinox.config.checks import to_jsonable
-from equinox.dependencies import ROOT, figure_tables, product_file, source_files
+from equinox import dependencies
+from equinox.dependencies import ROOT, figure_tables
 from equinox.tables import TABLES as DECLARED_TABLES
 
 if not os.access(".", os.W_OK):
@@ -48,8 +49,13 @@ shell.prefix(
 )
 
 
+def product_file(path):
+    """A file of the product: it comes with the jobs, also where results are in a remote storage."""
+    return local(dependencies.product_file(path))
+
+
 def code(*modules):
-    return source_files(IMPORTS, modules)
+    return [local(path) for path in dependencies.source_files(IMPORTS, modules)]
 
 
 def technology_inputs(space):
