@@ -178,6 +178,7 @@ TABLES: Mapping[str, Table] = {
                 text("component", "part of the accelerator"),
                 number("area_mm2", "mm2", "area of the component"),
                 number("power_w", "W", "power of the component at full utilization"),
+                number("leakage_w", "W", "what it leaks; their sum is the component leakage"),
             ),
         ),
         Table(
