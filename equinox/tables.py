@@ -196,6 +196,28 @@ TABLES: Mapping[str, Table] = {
             ),
         ),
         Table(
+            "sobol",
+            "how much of the variance of one quantity comes from one constant",
+            ("quantity", "constant"),
+            (
+                text("quantity", "the ratio that is claimed"),
+                text("constant", "constant of the hardware model"),
+                *(
+                    number(f"{name}{end}", "", f"{what}{bound}", low=-np.inf, nullable=True)
+                    for name, what in (
+                        ("first", "first-order Sobol index: what it explains by itself"),
+                        ("total", "total-order Sobol index: with all its interactions"),
+                    )
+                    for end, bound in (
+                        ("", ""),
+                        ("_low", ", lower 95 % bound"),
+                        ("_high", ", upper 95 % bound"),
+                    )
+                ),
+                count("draws", "draws of all constants with a value, each repeated", low=1),
+            ),
+        ),
+        Table(
             "colocation",
             "one simulated operating point",
             (

@@ -1,6 +1,13 @@
 """One accelerator: its parameters, area, power and timing, and the DNNs that run on it."""
 
-from equinox.accelerator.cost import COMPONENTS, CONTROLLER, area_mm2, leakage_w, power_w
+from equinox.accelerator.cost import (
+    COMPONENTS,
+    CONTROLLER,
+    area_mm2,
+    leakage_w,
+    power_w,
+    wires_and_rest_w,
+)
 from equinox.accelerator.datapath import UnitCost, unit_cost
 from equinox.accelerator.machine import Accelerator, Machine, Machines
 from equinox.accelerator.service import service_cycles, training_op_per_s
@@ -39,4 +46,5 @@ __all__ = [
     "technology_files",
     "training_op_per_s",
     "unit_cost",
+    "wires_and_rest_w",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, final
 
 import numpy as np
@@ -54,15 +55,18 @@ class Components:
         It takes a value a cycle: finds the largest exponent, shifts and rounds. Slope and offset of
         the line are extended over mantissa bits as adders are.
         """
+        slope, offset = (_extend(terms, mantissa_bits) for terms in self._to_block_lines)
+        return slope * block + offset
+
+    @cached_property
+    def _to_block_lines(self) -> tuple[Mapping[int, float], Mapping[int, float]]:
+        """Slope and offset of the line through the sizes of block, by mantissa bits."""
         lines = {
             bits: np.polyfit(list(sizes), list(sizes.values()), 1)
             for bits, sizes in self.bf16_to_block.items()
         }
-        slope, offset = (
-            _extend({bits: float(line[term]) for bits, line in lines.items()}, mantissa_bits)
-            for term in (0, 1)
-        )
-        return slope * block + offset
+        slopes, offsets = ({bits: line[term] for bits, line in lines.items()} for term in (0, 1))
+        return slopes, offsets
 
 
 @final
