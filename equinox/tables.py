@@ -105,6 +105,8 @@ _DESIGN = (
     number("dram_byte_per_s", "B/s", "bandwidth of DRAM"),
 )
 
+_BOUNDS = (("", ""), ("_low", ", lower 95 % bound"), ("_high", ", upper 95 % bound"))
+
 TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
@@ -156,12 +158,7 @@ TABLES: Mapping[str, Table] = {
             ("encoding", "rows", "width", "voltage_v"),
             _DESIGN_POINT,
         ),
-        Table(
-            "designs",
-            "a named design point",
-            ("design", "encoding"),
-            _DESIGN,
-        ),
+        Table("designs", "a named design point", ("design", "encoding"), _DESIGN),
         Table(
             "comparison",
             "a named design of an experiment, or of the scale that it changes",
@@ -203,16 +200,15 @@ TABLES: Mapping[str, Table] = {
                 text("quantity", "the ratio that is claimed"),
                 text("constant", "constant of the hardware model"),
                 *(
-                    number(f"{name}{end}", "", f"{what}{bound}", low=-np.inf, nullable=True)
-                    for name, what in (
-                        ("first", "first-order Sobol index: what it explains by itself"),
-                        ("total", "total-order Sobol index: with all its interactions"),
-                    )
-                    for end, bound in (
-                        ("", ""),
-                        ("_low", ", lower 95 % bound"),
-                        ("_high", ", upper 95 % bound"),
-                    )
+                    number(
+                        f"{order}{end}",
+                        "",
+                        f"{order}-order Sobol index{what}",
+                        low=-np.inf,
+                        nullable=True,
+                    )  # fmt: skip
+                    for order in ("first", "total")
+                    for end, what in _BOUNDS
                 ),
                 count("draws", "draws of all constants with a value, each repeated", low=1),
             ),
@@ -238,11 +234,7 @@ TABLES: Mapping[str, Table] = {
                 *(
                     number(f"{name}_latency_us{end}", "us", f"{name} latency{what}", nullable=True)
                     for name in ("mean", "p50", "p99", "p999")
-                    for end, what in (
-                        ("", ""),
-                        ("_low", ", lower 95 % bound"),
-                        ("_high", ", upper 95 % bound"),
-                    )
+                    for end, what in _BOUNDS
                 ),
                 text("weights", "of the service: resident in SRAM, or streamed from DRAM"),
                 number("service_time_us", "us", "time of one full batch alone"),

@@ -178,6 +178,10 @@ _OF_ONE_MACHINE = " of the default's 500 us design and its fixed-point twin, not
 _STATED = dict.fromkeys(("encoding_area", "encoding_power", "energy_like_fixed8"), _OF_ONE_MACHINE)
 
 
+#: One plus the other: of the same variance.
+_VARIES_LIKE = {"energy_like_fixed8": "encoding_power"}
+
+
 def _studied(tables: Tables, quantity: str, factor: float = 1.0) -> Measurement:
     """Return a quantity's baseline with the 5th to 95th percentile of its Monte Carlo draws.
 
@@ -201,6 +205,7 @@ def _studied(tables: Tables, quantity: str, factor: float = 1.0) -> Measurement:
                 f"{quantity}{_STATED.get(quantity, '')}",
                 f"interval: 5 to 95 % of {len(draws)} draws of all constants",
                 *_moved_most(rows),
+                *_decided_by(tables["sobol"], quantity),
             ]
         ),
     )
@@ -217,6 +222,14 @@ def _moved_most(rows: pd.DataFrame) -> list[str]:
         f"{name} ({ends.loc[name, 'min']:.3g} to {ends.loc[name, 'max']:.3g})" for name in widest
     ]
     return [f"moved most by {' and '.join(named)}, alone"]
+
+
+def _decided_by(sobol: pd.DataFrame, quantity: str) -> list[str]:
+    """Return the two constants that explain most of a quantity's variance over all draws."""
+    shares = sobol[sobol["quantity"] == _VARIES_LIKE.get(quantity, quantity)]
+    shares = shares.dropna(subset=["total"]).sort_values("total", ascending=False, kind="stable")
+    named = [f"{row.constant} ({PERCENT * row.total:.0f} %)" for row in shares[:2].itertuples()]
+    return [f"its variance over draws is from {' and '.join(named)}"] if named else []
 
 
 def _register_study(claim_id: str, quantity: str, factor: float = 1.0) -> None:

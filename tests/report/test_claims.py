@@ -108,6 +108,7 @@ def test_every_published_row_gets_a_verdict_and_fits_the_table(repository):
         "accuracy": accuracy(fp32=[0.1], hbfp8_16=[0.1]),
         "density": pd.DataFrame(columns=DENSITY),
         "sensitivity": pd.DataFrame(columns=["quantity", "study", "value"]),
+        "sobol": pd.DataFrame(columns=["quantity", "constant", "total"]),
         "colocation": pd.DataFrame(columns=["design", "workload", "scheduling", "batching"]),
     }
     table = check_table(claims_table(claims, empty), "claims")
