@@ -204,11 +204,22 @@ def _studied(tables: Tables, quantity: str, factor: float = 1.0) -> Measurement:
             [
                 f"{quantity}{_STATED.get(quantity, '')}",
                 f"interval: 5 to 95 % of {len(draws)} draws of all constants",
+                *_chosen_anew(tables["sensitivity"], quantity, factor),
                 *_moved_most(rows),
                 *_decided_by(tables["sobol"], quantity),
             ]
         ),
     )
+
+
+def _chosen_anew(sensitivity: pd.DataFrame, quantity: str, factor: float) -> list[str]:
+    """Return the interval of the draws in which the design is chosen anew, where that is another."""
+    rows = sensitivity[sensitivity["quantity"] == f"{quantity}_searched"]
+    draws = rows.loc[rows["study"] == "monte_carlo", "value"].dropna()
+    if draws.empty:
+        return []
+    low, high = np.percentile(factor * draws, [5, 95])
+    return [f"{low:.3g} to {high:.3g} with the design chosen anew in each draw"]
 
 
 def _moved_most(rows: pd.DataFrame) -> list[str]:
@@ -225,11 +236,11 @@ def _moved_most(rows: pd.DataFrame) -> list[str]:
 
 
 def _decided_by(sobol: pd.DataFrame, quantity: str) -> list[str]:
-    """Return the two constants that explain most of a quantity's variance over all draws."""
+    """Return the two constants of the largest total Sobol index, with it."""
     shares = sobol[sobol["quantity"] == _VARIES_LIKE.get(quantity, quantity)]
     shares = shares.dropna(subset=["total"]).sort_values("total", ascending=False, kind="stable")
-    named = [f"{row.constant} ({PERCENT * row.total:.0f} %)" for row in shares[:2].itertuples()]
-    return [f"its variance over draws is from {' and '.join(named)}"] if named else []
+    named = [f"{row.constant} ({row.total:.2f})" for row in shares[:2].itertuples()]
+    return [f"largest total Sobol index: {' and '.join(named)}"] if named else []
 
 
 def _register_study(claim_id: str, quantity: str, factor: float = 1.0) -> None:
