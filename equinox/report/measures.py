@@ -213,7 +213,7 @@ def _studied(tables: Tables, quantity: str, factor: float = 1.0) -> Measurement:
 
 
 def _chosen_anew(sensitivity: pd.DataFrame, quantity: str, factor: float) -> list[str]:
-    """Return the interval of the draws in which the design is chosen anew, where that is another."""
+    """Return the interval over draws that choose the design anew, of a quantity that does not."""
     rows = sensitivity[sensitivity["quantity"] == f"{quantity}_searched"]
     draws = rows.loc[rows["study"] == "monte_carlo", "value"].dropna()
     if draws.empty:
