@@ -194,23 +194,17 @@ TABLES: Mapping[str, Table] = {
         ),
         Table(
             "sobol",
-            "how much of the variance of one quantity comes from one constant",
+            "the Sobol indices of a quantity for a constant: shares of its variance",
             ("quantity", "constant"),
             (
                 text("quantity", "the ratio that is claimed"),
                 text("constant", "constant of the hardware model"),
                 *(
-                    number(
-                        f"{order}{end}",
-                        "",
-                        f"{order}-order Sobol index{what}",
-                        low=-np.inf,
-                        nullable=True,
-                    )  # fmt: skip
+                    number(f"{order}{end}", "", f"{order} index{what}", low=-np.inf, nullable=True)
                     for order in ("first", "total")
                     for end, what in _BOUNDS
                 ),
-                count("draws", "draws of all constants with a value, each repeated", low=1),
+                count("draws", "draws of all constants with a value, each repeated"),
             ),
         ),
         Table(

@@ -16,6 +16,10 @@ from equinox.design_space.sweep import serve
 
 _TECHNOLOGIES_AT_ONCE: Final = 16
 _RESAMPLES: Final = 400
+_RATIOS: Final = (
+    *("throughput_500us", "near_optimal", "encoding_area", "encoding_power"),
+    *("controller_area", "controller_power"),
+)
 _OF_A_POINT: Final = ("rows", "width", "arrays", "voltage_v")
 
 
@@ -43,7 +47,7 @@ def decompose_variance(
     parts = list(_evaluate(config, technology, workload, flat))
     names = list(technology.constants)
     rows: list[dict[str, Any]] = []
-    for quantity in parts[0]:
+    for quantity in _RATIOS:
         values = np.concatenate([part[quantity] for part in parts]).reshape(sample.shape[:2])
         indices = sobol_indices(values, seed=config.monte_carlo_seed)
         rows += [
@@ -89,7 +93,7 @@ def sobol_indices(values: Any, *, seed: int) -> dict[str, Any]:
 def _indices(values: Any) -> tuple[Any, Any]:
     a, b, ab = values[0], values[1], values[2:]
     variance = np.var(values[:2]) if values.size else 0.0
-    if not variance > np.finfo(float).eps * np.mean(values[:2] ** 2):
+    if not values.size or variance <= np.finfo(float).eps * np.mean(values[:2] ** 2):
         return np.full(len(ab), np.nan), np.full(len(ab), np.nan)
     centered = b - values[:2].mean()  # of the same expectation, and of less variance
     first = (centered * (ab - a)).mean(axis=1) / variance
@@ -102,13 +106,16 @@ def _evaluate(
     """Yield the ratios of some rows of `sample` at a time; NaN where a design does not exist."""
     limit = max(config.service_limits_us, default=0)
     encoding = config.encodings[0]
-    shape = search(config, technology, workload, encoding)[limit_name(limit)]
+    shape = search(config, technology, workload, encoding).get(limit_name(limit))
     for start in range(0, len(sample), _TECHNOLOGIES_AT_ONCE):
         columns = sample[start : start + _TECHNOLOGIES_AT_ONCE].T
         values = dict(zip(technology.constants, columns, strict=True))
         over_grid = {name: column[:, None, None] for name, column in values.items()}
         best = _best(config, technology.with_values(over_grid), workload, limit)
-        yield _ratios(config, technology.with_values(values), best, shape)
+        if best and shape is not None:
+            yield _ratios(config, technology.with_values(values), best, shape)
+        else:
+            yield dict.fromkeys(_RATIOS, np.full(len(columns[0]), np.nan))
 
 
 def _best(

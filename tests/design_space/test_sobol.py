@@ -89,3 +89,12 @@ def test_the_table_names_what_decides_and_repeats_with_its_seed(small, technolog
     assert totals["controller_area", "dispatcher_mm2"] > 0
     again = check_table(decompose_variance(small, technology, workload), "sobol")
     assert again.equals(table)
+
+
+def test_without_a_design_there_is_nothing_to_decompose(small, technology, workload):
+    hurried = replace(small, service_limits_us=(1e-3,))
+    crowded = replace(small, budget=replace(small.budget, sram_mib=1))
+    for config in (hurried, crowded):
+        table = check_table(decompose_variance(config, technology, workload), "sobol")
+        assert table["total"].isna().all()
+        assert set(table["draws"]) == {0}
