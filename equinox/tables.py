@@ -108,6 +108,8 @@ _DESIGN = (
     number("dram_byte_per_s", "B/s", "bandwidth of DRAM"),
 )
 
+_BOUNDS = (("", ""), ("_low", ", lower 95 % bound"), ("_high", ", upper 95 % bound"))
+
 TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
@@ -159,12 +161,7 @@ TABLES: Mapping[str, Table] = {
             ("encoding", "rows", "width", "voltage_v"),
             _DESIGN_POINT,
         ),
-        Table(
-            "designs",
-            "a named design point",
-            ("design", "encoding"),
-            _DESIGN,
-        ),
+        Table("designs", "a named design point", ("design", "encoding"), _DESIGN),
         Table(
             "comparison",
             "a named design of an experiment, or of the scale that it changes",
@@ -181,6 +178,7 @@ TABLES: Mapping[str, Table] = {
                 text("component", "part of the accelerator"),
                 number("area_mm2", "mm2", "area of the component"),
                 number("power_w", "W", "power of the component at full utilization"),
+                number("leakage_w", "W", "what it leaks; their sum is the component leakage"),
             ),
         ),
         Table(
@@ -195,6 +193,21 @@ TABLES: Mapping[str, Table] = {
                 text("unit", "unit of the constant"),
                 text("quantity", "the ratio that is claimed"),
                 number("value", "", "its value; empty where no design fits", nullable=True),
+            ),
+        ),
+        Table(
+            "sobol",
+            "the Sobol indices of a quantity for a constant: shares of its variance",
+            ("quantity", "constant"),
+            (
+                text("quantity", "the ratio that is claimed"),
+                text("constant", "constant of the hardware model"),
+                *(
+                    number(f"{order}{end}", "", f"{order} index{what}", low=-np.inf, nullable=True)
+                    for order in ("first", "total")
+                    for end, what in _BOUNDS
+                ),
+                count("draws", "draws of all constants with a value, each repeated"),
             ),
         ),
         Table(
@@ -218,11 +231,7 @@ TABLES: Mapping[str, Table] = {
                 *(
                     number(f"{name}_latency_us{end}", "us", f"{name} latency{what}", nullable=True)
                     for name in ("mean", "p50", "p99", "p999")
-                    for end, what in (
-                        ("", ""),
-                        ("_low", ", lower 95 % bound"),
-                        ("_high", ", upper 95 % bound"),
-                    )
+                    for end, what in _BOUNDS
                 ),
                 text("weights", "of the service: resident in SRAM, or streamed from DRAM"),
                 number("service_time_us", "us", "time of one full batch alone"),

@@ -29,6 +29,7 @@ COMMANDS: Any = {  # the table that a command makes, what makes it, and of which
     "designs": ("designs", design_space.choose_designs, "design_space config technology workload"),
     "breakdown": ("breakdown", design_space.break_down, "designs technology"),
     "sensitivity": ("sensitivity", design_space.study_sensitivity, "config technology workload"),
+    "sobol": ("sobol", design_space.decompose_variance, "config technology workload"),
     "compare": (
         "comparison",
         design_space.compare_designs,

@@ -137,6 +137,31 @@ rule sensitivity:
         " --output {output} 2>&1 | tee {log}"
 
 
+rule sobol:
+    input:
+        code=code("equinox.design_space.__main__"),
+        technology=TECHNOLOGY,
+        technology_bases=TECHNOLOGY_BASES,
+        workload=DESIGN_WORKLOAD,
+    output:
+        "<results>/tables/sobol.parquet",
+    log:
+        "<results>/logs/design_space/sobol.log",
+    benchmark:
+        "<results>/benchmarks/design_space/sobol.tsv"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        config=DESIGN_SPACE,
+    message:
+        "Find which constants decide which claims"
+    shell:
+        "python -m equinox.design_space sobol --config {params.config:q}"
+        " --technology {input.technology} --workload {input.workload}"
+        " --output {output} 2>&1 | tee {log}"
+
+
 rule density:
     input:
         code=code("equinox.design_space.__main__"),
@@ -199,5 +224,6 @@ rule design_space:
         rules.designs.output,
         rules.breakdown.output,
         rules.sensitivity.output,
+        rules.sobol.output,
         rules.density.output,
         rules.compare.output,
