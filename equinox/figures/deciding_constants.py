@@ -52,7 +52,7 @@ def plot(published: Mapping[str, float], sobol: pd.DataFrame) -> Figure:
     panels[0].set_ylim(len(constants) - 0.4, -0.6)
     panels[0].tick_params(axis="y", labelsize=6)
     panels[0].set_ylabel("Constant")
-    figure.supxlabel("Share of the variance (Sobol index)", fontsize=8)
+    figure.supxlabel("Sobol index (share of the variance)", fontsize=8)
     labels = {"first": "by itself", "total": "with interactions"}
     top_legend(
         figure,

@@ -92,7 +92,7 @@ class TestEachFigure:
             shared_x = panel.get_shared_x_axes().get_siblings(panel)
             shared_y = panel.get_shared_y_axes().get_siblings(panel)
             labels = [
-                {other.get_xlabel() for other in shared_x} - {""},
+                {figure.get_supxlabel(), *(other.get_xlabel() for other in shared_x)} - {""},
                 {other.get_ylabel() for other in shared_y} - {""}
                 if len(panel.get_yticks())
                 else {},
