@@ -20,7 +20,7 @@ from equinox.tables import TABLES
 from tests.figures._tables import random_table
 
 # Names stand at the ticks of the first three; perplexity has no unit.
-_WITHOUT_UNIT = {"Encoding", "Design", "Constant or choice", "Validation perplexity"}
+_WITHOUT_UNIT = {"Encoding", "Design", "Constant", "Constant or choice", "Validation perplexity"}
 _PUBLISHED_VALUE = 13.0
 
 
