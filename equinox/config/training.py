@@ -27,7 +27,10 @@ class Task:
     learning_rate: Positive  # the peak of its schedule
     weight_decay: NonNegative = 0.0
     augment: bool = False  # crop and flip images
-    width: Count = 16  # channels of the first stage, or hidden units
+    width: Count = 16  # channels of the first stage, growth rate, or hidden units
+    depth: Count = 1  # layers of a convolutional network, or blocks of a transformer
+    stem_stride: Count = 1  # of the first convolution
+    heads: Count = 1  # of a transformer
     dropout: Share = 0.0
     clip_norm: Positive | None = None
     vocabulary: Count = 1  # words of a language model

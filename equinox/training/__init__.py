@@ -1,7 +1,7 @@
 """Training of networks in different encodings: data, models, one loop.
 
 `train` runs one job: a task in one encoding, for some seeds. To add a model, add an entry to
-`equinox.training.models.MODELS`; to add data, put a folder of files into `data_dir`
+`equinox.training.architectures`; to add data, put a folder of files into `data_dir`
 (`equinox.training.datasets` says which).
 """
 

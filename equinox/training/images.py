@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from equinox.config.training import Task
+from equinox.training.architectures import IMAGE_MODELS
 from equinox.training.datasets import Images, load_images
-from equinox.training.models import ImageModel
 from equinox.training.problem import Problem
 
 CROP_MARGIN = 2  # pixels of border that a random crop may take in
@@ -25,10 +25,7 @@ class ImageProblem(Problem):
 
     metric: ClassVar[str] = "error"
 
-    model: type[ImageModel]
-    width: int
-    batch_size: int
-    augment: bool
+    task: Task
     train: Images
     test: Images
     mean: Tensor  # of each channel of the training images
@@ -37,22 +34,23 @@ class ImageProblem(Problem):
     @property
     def steps(self) -> int:
         """Training steps of one epoch; an incomplete batch is left out."""
-        return len(self.train.labels) // self.batch_size
+        return len(self.train.labels) // self.task.batch_size
 
     def build(self, generator: torch.Generator) -> nn.Module:
         """Return the model with new weights."""
         channels, height, width = self.train.pixels.shape[1:]
-        return self.model(
-            shape=(channels, height, width), classes=self.train.classes, width=self.width
-        )
+        make = IMAGE_MODELS[self.task.model]
+        return make(self.task, (channels, height, width), self.train.classes, generator)
 
     def losses(self, model: nn.Module, generator: torch.Generator) -> Iterator[Tensor]:
         """Yield the cross entropy of batches in random order, each image once an epoch."""
-        margin = CROP_MARGIN if self.augment else 0
+        margin = CROP_MARGIN if self.task.augment else 0
         pixels, labels = _channels_last(self.train.pixels, margin), _labels(self.train)
         order = torch.randperm(len(labels), generator=generator)
-        for batch in order[: self.steps * self.batch_size].split(self.batch_size):  # type: ignore[no-untyped-call]
-            chosen = _crop_and_flip(pixels, batch, generator) if self.augment else pixels[batch]
+        for batch in order[: self.steps * self.task.batch_size].split(self.task.batch_size):  # type: ignore[no-untyped-call]
+            chosen = (
+                _crop_and_flip(pixels, batch, generator) if self.task.augment else pixels[batch]
+            )
             images = self._normalize(chosen)
             yield functional.cross_entropy(model(images), labels[batch])
 
@@ -61,7 +59,7 @@ class ImageProblem(Problem):
 
         Batches are those of training, since images of a batch may share an exponent.
         """
-        batches = _channels_last(self.test.pixels, 0).split(self.batch_size)  # type: ignore[no-untyped-call]
+        batches = _channels_last(self.test.pixels, 0).split(self.task.batch_size)  # type: ignore[no-untyped-call]
         scores = [model(self._normalize(batch)) for batch in batches]
         if not all(bool(batch.isfinite().all()) for batch in scores):
             return float("nan")
@@ -76,7 +74,7 @@ class ImageProblem(Problem):
         return ((pixels.float() - self.mean) / self.deviation).permute(0, 3, 1, 2)
 
 
-def make_image_problem(model: type[ImageModel], task: Task, data_dir: str | None) -> ImageProblem:
+def make_image_problem(task: Task, data_dir: str | None) -> ImageProblem:
     """Return the problem of `task`.
 
     Raises:
@@ -89,10 +87,7 @@ def make_image_problem(model: type[ImageModel], task: Task, data_dir: str | None
     train = load_images(task.dataset, "train", size=task.train_size, data_dir=data_dir)
     mean, deviation = _statistics(train.pixels)
     return ImageProblem(
-        model=model,
-        width=task.width,
-        batch_size=task.batch_size,
-        augment=task.augment,
+        task=task,
         train=train,
         test=load_images(task.dataset, "test", size=task.test_size, data_dir=data_dir),
         mean=mean,

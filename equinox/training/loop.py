@@ -12,9 +12,9 @@ from torch.optim import Optimizer
 
 from equinox.config.training import Task, TrainingJob
 from equinox.encodings import Encoding, convert, get_encoding, wide_weights
+from equinox.training.architectures import IMAGE_MODELS, check_model
 from equinox.training.describe import describe_encoding
 from equinox.training.images import make_image_problem
-from equinox.training.models import ImageModel, get_model
 from equinox.training.partials import Partials
 from equinox.training.problem import Problem
 from equinox.training.progress import Epoch, Progress
@@ -56,10 +56,10 @@ def train(job: TrainingJob, *, partials: Partials | None = None) -> pd.DataFrame
 
 
 def _make_problem(task: Task, data_dir: str | None) -> Problem:
-    model = get_model(task.model)
-    if issubclass(model, ImageModel):
-        return make_image_problem(model, task, data_dir)
-    return make_text_problem(model, task, data_dir)
+    check_model(task.model)
+    if task.model in IMAGE_MODELS:
+        return make_image_problem(task, data_dir)
+    return make_text_problem(task, data_dir)
 
 
 def _as_frame(

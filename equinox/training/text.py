@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from equinox.config.training import Task
+from equinox.training.architectures import TEXT_MODELS
 from equinox.training.datasets import Text, load_text
-from equinox.training.models import LanguageModel, State
+from equinox.training.models import State
 from equinox.training.problem import Problem
 
 
@@ -28,45 +29,37 @@ class TextProblem(Problem):
 
     metric: ClassVar[str] = "perplexity"
 
-    model: type[LanguageModel]
-    width: int
-    dropout: float
-    batch_size: int
-    sequence_length: int
+    task: Task
     text: Text
 
     @property
     def steps(self) -> int:
         """Training steps of one epoch; an incomplete sequence is left out."""
-        return (len(self.text.train) // self.batch_size - 1) // self.sequence_length
+        return (len(self.text.train) // self.task.batch_size - 1) // self.task.sequence_length
 
     def build(self, generator: torch.Generator) -> nn.Module:
         """Return the model with new weights."""
-        return self.model(
-            vocabulary=self.text.vocabulary,
-            width=self.width,
-            dropout=self.dropout,
-            generator=generator,
-        )
+        return TEXT_MODELS[self.task.model](self.task, self.text.vocabulary, generator)
 
     def losses(self, model: nn.Module, generator: torch.Generator) -> Iterator[Tensor]:
         """Yield the cross entropy of one sequence after the other; their order is the text's."""
-        words = _side_by_side(self.text.train, self.batch_size)
+        words = _side_by_side(self.text.train, self.task.batch_size)
         state: State | None = None
         for step in range(self.steps):
-            start = step * self.sequence_length
-            scores, (h, c) = model(words[start : start + self.sequence_length], state)
-            state = h.detach(), c.detach()
-            following = words[start + 1 : start + 1 + self.sequence_length]
+            start = step * self.task.sequence_length
+            end = start + self.task.sequence_length
+            scores, last = model(words[start:end], state)
+            state = None if last is None else (last[0].detach(), last[1].detach())
+            following = words[start + 1 : end + 1]
             yield functional.cross_entropy(scores.flatten(0, 1), following.flatten())
 
     def evaluate(self, model: nn.Module) -> float:
         """Return the perplexity of the validation text."""
-        words = _side_by_side(self.text.valid, self.batch_size)
+        words = _side_by_side(self.text.valid, self.task.batch_size)
         state: State | None = None
         total = 0.0
-        for start in range(0, len(words) - 1, self.sequence_length):
-            following = words[start + 1 : start + 1 + self.sequence_length]
+        for start in range(0, len(words) - 1, self.task.sequence_length):
+            following = words[start + 1 : start + 1 + self.task.sequence_length]
             scores, state = model(words[start : start + len(following)], state)
             loss = functional.cross_entropy(
                 scores.flatten(0, 1), following.flatten(), reduction="sum"
@@ -76,7 +69,7 @@ class TextProblem(Problem):
         return math.exp(mean) if mean < math.log(1e30) else math.inf
 
 
-def make_text_problem(model: type[LanguageModel], task: Task, data_dir: str | None) -> TextProblem:
+def make_text_problem(task: Task, data_dir: str | None) -> TextProblem:
     """Return the problem of `task`.
 
     Raises:
@@ -95,14 +88,7 @@ def make_text_problem(model: type[LanguageModel], task: Task, data_dir: str | No
         vocabulary=task.vocabulary,
         data_dir=data_dir,
     )
-    return TextProblem(
-        model=model,
-        width=task.width,
-        dropout=task.dropout,
-        batch_size=task.batch_size,
-        sequence_length=task.sequence_length,
-        text=text,
-    )
+    return TextProblem(task=task, text=text)
 
 
 def _side_by_side(words: NDArray[np.int64], parts: int) -> Tensor:

@@ -3,6 +3,7 @@
 import gzip
 import lzma
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,3 +79,9 @@ def text_task(make_task: Callable[..., Task]) -> Task:
         dropout=0.1,
         clip_norm=1.0,
     )
+
+
+@pytest.fixture
+def text_task_of(text_task: Task) -> Callable[[str], Task]:
+    """`text_task` with another model."""
+    return lambda model: replace(text_task, model=model, depth=2, heads=2)

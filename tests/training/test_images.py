@@ -2,7 +2,6 @@ import numpy as np
 import torch
 
 from equinox.training.images import _channels_last, _crop_and_flip, make_image_problem
-from equinox.training.models import Mlp
 
 
 def test_a_crop_is_the_image_moved_and_perhaps_mirrored():
@@ -27,7 +26,7 @@ def test_a_crop_is_the_image_moved_and_perhaps_mirrored():
 
 
 def test_inputs_have_mean_zero_variance_one_and_channels_last(data_dir, make_task):
-    problem = make_image_problem(Mlp, make_task(), str(data_dir))
+    problem = make_image_problem(make_task(), str(data_dir))
     inputs = problem._normalize(_channels_last(problem.train.pixels, 0))
     assert inputs.shape == (320, 1, 8, 8)
     assert inputs.stride() == (64, 1, 8, 1)
@@ -36,7 +35,7 @@ def test_inputs_have_mean_zero_variance_one_and_channels_last(data_dir, make_tas
 
 
 def test_an_epoch_sees_each_image_once_in_an_order_of_the_generator(data_dir, make_task):
-    problem = make_image_problem(Mlp, make_task(), str(data_dir))
+    problem = make_image_problem(make_task(), str(data_dir))
     seen: list[torch.Tensor] = []
 
     class Watch(torch.nn.Module):
@@ -52,7 +51,7 @@ def test_an_epoch_sees_each_image_once_in_an_order_of_the_generator(data_dir, ma
 
 
 def test_error_is_the_share_of_wrong_classes(data_dir, make_task):
-    problem = make_image_problem(Mlp, make_task(), str(data_dir))
+    problem = make_image_problem(make_task(), str(data_dir))
 
     class Reads(torch.nn.Module):
         """Tell the class from the bright row, but take class 3 for 0."""

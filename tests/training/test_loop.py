@@ -34,17 +34,18 @@ def parquet_bytes(frame: pd.DataFrame) -> bytes:
 
 
 @pytest.mark.parametrize("encoding", ["fp32", "hbfp8_16", "bfp8"])
-@pytest.mark.parametrize("model", ["mlp", "resnet8"])
+@pytest.mark.parametrize("model", ["mlp", "resnet8", "wide_resnet", "densenet"])
 def test_images_are_learnt_in_any_encoding(make_job, model, encoding):
-    rows = loop.train(make_job(encoding, model=model, epochs=6, width=8))
+    rows = loop.train(make_job(encoding, model=model, epochs=6, width=8, depth=10))
     assert rows["metric"].unique().tolist() == ["error"]
     assert rows["value"].iloc[-1] < 0.25  # chance is 0.75
     assert rows["train_loss"].iloc[-1] < rows["train_loss"].iloc[0]
 
 
 @pytest.mark.parametrize("encoding", ["fp32", "hbfp8_16"])
-def test_text_is_learnt(make_job, text_task, encoding):
-    rows = loop.train(make_job(encoding, task=replace(text_task, epochs=10)))
+@pytest.mark.parametrize("model", ["lstm", "transformer"])
+def test_text_is_learnt(make_job, text_task_of, model, encoding):
+    rows = loop.train(make_job(encoding, task=replace(text_task_of(model), epochs=10)))
     assert rows["metric"].unique().tolist() == ["perplexity"]
     assert rows["value"].iloc[-1] < 3  # chance is 6
 

@@ -1,7 +1,6 @@
 import pytest
 import torch
 
-from equinox.training.models import LanguageModel
 from equinox.training.text import _side_by_side, make_text_problem
 
 
@@ -11,7 +10,7 @@ def test_a_text_is_cut_into_parts_side_by_side():
 
 
 def test_a_model_without_knowledge_has_the_vocabulary_as_perplexity(data_dir, text_task):
-    problem = make_text_problem(LanguageModel, text_task, str(data_dir))
+    problem = make_text_problem(text_task, str(data_dir))
 
     class Uniform(torch.nn.Module):
         def forward(self, words: torch.Tensor, state: object) -> tuple[torch.Tensor, None]:
@@ -21,7 +20,7 @@ def test_a_model_without_knowledge_has_the_vocabulary_as_perplexity(data_dir, te
 
 
 def test_losses_predict_the_next_word_of_the_whole_text(data_dir, text_task):
-    problem = make_text_problem(LanguageModel, text_task, str(data_dir))
+    problem = make_text_problem(text_task, str(data_dir))
     text = _side_by_side(problem.text.train, 4)
     seen: list[torch.Tensor] = []
 
@@ -43,4 +42,4 @@ def test_losses_predict_the_next_word_of_the_whole_text(data_dir, text_task):
 def test_too_short_a_text_is_an_error(data_dir, make_task):
     task = make_task(dataset="songs", batch_size=50, sequence_length=35)
     with pytest.raises(ValueError, match="train_size is 320 words; 50 sequences.*take 1800"):
-        make_text_problem(LanguageModel, task, str(data_dir))
+        make_text_problem(task, str(data_dir))
