@@ -29,6 +29,7 @@ class Config:
     scale: str
     experiment: Annotated[str, NAME] | None = None  # its results lie beside those of the scale
     data_dir: str | None
+    download: bool = False  # fetch missing public data into data_dir
     training: Training
     design_space: DesignSpace
     colocation: Colocation
@@ -52,6 +53,9 @@ class Config:
             definition=self.training.encodings.get(encoding),
             seeds=tuple(range(self.training.runs[task][encoding])),
             data_dir=self.data_dir,
+            device=self.training.device,
+            processes=self.training.tasks[task].processes(self.training.processes),
+            autocast=self.training.autocast,
         )
 
 

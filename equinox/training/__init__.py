@@ -5,6 +5,18 @@
 (`equinox.training.datasets` says which).
 """
 
-from equinox.training.loop import train
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from equinox.training.loop import train
 
 __all__ = ["train"]
+
+
+def __getattr__(name: str) -> object:
+    """Return `train`, whose module needs torch; layouts of data do not."""
+    if name != "train":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from equinox.training.loop import train
+
+    return train

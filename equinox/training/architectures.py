@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 from equinox.config.training import Task
+from equinox.training.cifar_resnet import CifarResNet
 from equinox.training.densenet import DenseNet
+from equinox.training.library import resnet50
 from equinox.training.models import LanguageModel, Mlp, ResNet8, Shape
 from equinox.training.transformer import Transformer
 from equinox.training.wide_resnet import WideResNet
@@ -48,6 +50,14 @@ def _densenet(task: Task, shape: Shape, classes: int, generator: torch.Generator
     )
 
 
+def _cifar_resnet(task: Task, shape: Shape, classes: int, _: torch.Generator) -> nn.Module:
+    return CifarResNet(shape=shape, classes=classes, width=task.width, depth=task.depth)
+
+
+def _resnet50(_task: Task, _shape: Shape, classes: int, _: torch.Generator) -> nn.Module:
+    return resnet50(classes)
+
+
 def _lstm(task: Task, vocabulary: int, generator: torch.Generator) -> nn.Module:
     return LanguageModel(
         vocabulary=vocabulary, width=task.width, dropout=task.dropout, generator=generator
@@ -71,12 +81,7 @@ IMAGE_MODELS: Mapping[str, ImageBuilder] = {
     "resnet8": _resnet8,
     "wide_resnet": _wide_resnet,
     "densenet": _densenet,
+    "cifar_resnet": _cifar_resnet,
+    "resnet50": _resnet50,
 }
 TEXT_MODELS: Mapping[str, TextBuilder] = {"lstm": _lstm, "transformer": _transformer}
-
-
-def check_model(name: str) -> None:
-    """Raise ValueError unless there is a model called `name`."""
-    known = [*IMAGE_MODELS, *TEXT_MODELS]
-    if name not in known:
-        raise ValueError(f"no model {name!r}; known are {', '.join(known)}")
