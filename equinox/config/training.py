@@ -9,7 +9,6 @@ from pydantic import ConfigDict
 
 from equinox.config.checks import STRICT, Count, Name, NonNegative, Positive, Seed, Share
 
-
 Schedule: TypeAlias = Literal["triangle", "trapezoid", "steps", "linear", "constant"]
 
 Device: TypeAlias = Literal["cpu", "auto"]  # auto: a GPU where there is one

@@ -99,5 +99,7 @@ def make_awd_problem(task: Task, data_dir: str | None, device: torch.device) -> 
         ValueError: the data are missing, damaged or too few, or `task` has no section awd.
     """
     if task.awd is None:
-        raise ValueError("a task of model awd_lstm needs a section awd; see config/scales/full.yaml")
+        raise ValueError(
+            "a task of model awd_lstm needs a section awd; see config/scales/full.yaml"
+        )
     return AwdProblem(task=task, awd=task.awd, text=read_text(task, data_dir), device=device)

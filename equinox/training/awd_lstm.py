@@ -53,10 +53,10 @@ class AwdLstm(nn.Module):
     def forward(
         self, words: Tensor, states: States | None = None, *, with_penalty: bool = False
     ) -> tuple[Tensor, ...]:
-        """Return scores of each next word (time, batch, vocabulary), last states and, if asked for,
-        the penalty of large and of quickly changing outputs.
+        """Return scores of each next word (time, batch, vocabulary) and the last states.
 
-        `words` is (time, batch); without states, sequences begin.
+        `words` is (time, batch); without states, sequences begin. The penalty of outputs that are
+        large or change quickly comes third if it is asked for.
         """
         vectors = self.embedding.weight * self.drop_words(
             self.embedding.weight.new_ones(len(self.embedding.weight), 1)

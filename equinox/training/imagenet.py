@@ -189,7 +189,9 @@ def _list_photographs(folder: Path, names: Sequence[str], size: int | None) -> P
     paths: list[Path] = []
     labels: list[int] = []
     for label, name in enumerate(names):
-        found = sorted(path for path in (folder / name).glob("*") if path.suffix.lower() in SUFFIXES)
+        found = sorted(
+            path for path in (folder / name).glob("*") if path.suffix.lower() in SUFFIXES
+        )
         if not found or len(found) < (wanted or 1):
             raise ValueError(
                 f"{folder / name} has {len(found)} images; it should have {wanted or 'some'}: "

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from equinox.encodings.random_bits import draw_key, uniform
+
 State: TypeAlias = tuple[Tensor, Tensor]
 Shape: TypeAlias = tuple[int, int, int]  # channels, height and width of an image
 
@@ -117,7 +119,10 @@ class Dropout(nn.Module):
         """Return `x` with a share of its values zero and the others scaled; `x` in evaluation."""
         if not self.training or self.share == 0:
             return x
-        kept = torch.rand(x.shape, generator=self.generator) >= self.share
+        if x.device.type == "cpu":
+            kept = torch.rand(x.shape, generator=self.generator) >= self.share
+        else:
+            kept = uniform(x.shape, draw_key(self.generator), device=x.device) >= self.share
         return x * kept / (1 - self.share)
 
 

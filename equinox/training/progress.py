@@ -50,6 +50,11 @@ class Progress:
         self._left -= self._epochs
         _LOG.info("%s seed %d: was finished before", self._name, seed)
 
+    def resume(self, seed: int, epochs: int) -> None:
+        """Count the epochs of a seed that an interrupted run has done."""
+        self._left -= epochs
+        _LOG.info("%s seed %d: resumes after epoch %d/%d", self._name, seed, epochs, self._epochs)
+
     def _describe(self, state: Epoch) -> str:
         if state.status == "diverged":
             return "diverged"

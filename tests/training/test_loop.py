@@ -9,7 +9,7 @@ import torch
 from equinox.config.training import TrainingJob
 from equinox.tables import check_table
 from equinox.training import loop
-from equinox.training.partials import partials_of
+from equinox.training.checkpoints import checkpoints_of
 
 
 @pytest.fixture
