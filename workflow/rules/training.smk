@@ -13,15 +13,41 @@ rule train:
         "<training>/logs/train/{task}/{encoding}.log",
     benchmark:
         "<training>/benchmarks/train/{task}/{encoding}.tsv"
+    threads: training_processes
     resources:
-        mem_mb=1500,
-        runtime=60,
+        mem_mb=CONFIG.training.memory_mb,
+        runtime=CONFIG.training.runtime_min,
     params:
         job=training_job,
+        checkpoints=f"results/{training_name(CONFIG)}/checkpoints/{{task}}/{{encoding}}",
     message:
-        "Train {wildcards.task} in {wildcards.encoding}"
+        "Train {wildcards.task} in {wildcards.encoding}: {threads} process(es)"
     shell:
-        "python -m equinox.training --job {params.job:q} --output {output} 2>&1 | tee {log}"
+        "python -m equinox.training --job {params.job:q} --output {output}"
+        " --checkpoints {params.checkpoints} 2>&1 | tee {log}"
+
+
+# With download=true, public data that are not in data_dir are fetched; else they are just inputs.
+for DATASET in fetched_datasets():
+
+    rule:
+        name:
+            f"fetch_{DATASET}"
+        output:
+            LAYOUTS[DATASET].paths(CONFIG.data_dir),
+        log:
+            f"<training>/logs/fetch_{DATASET}.log",
+        resources:
+            mem_mb=1000,
+            runtime=600,
+        params:
+            dataset=DATASET,
+            data_dir=CONFIG.data_dir,
+        message:
+            "Fetch {params.dataset} into {params.data_dir}"
+        shell:
+            "python -m equinox.training.fetch --dataset {params.dataset}"
+            " --data-dir {params.data_dir:q} 2>&1 | tee {log}"
 
 
 rule accuracy:
