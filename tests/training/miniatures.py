@@ -12,7 +12,7 @@ from scipy.io import savemat
 WORDS = ["".join(letters) for letters in product(string.ascii_lowercase, repeat=2)]
 
 
-def make_cifar100(data_dir: Path, images: int = 8) -> None:
+def make_cifar100(data_dir: Path, images: int = 4) -> None:
     folder = data_dir / "cifar-100-python"
     folder.mkdir()
     for part in ("train", "test"):
@@ -23,7 +23,7 @@ def make_cifar100(data_dir: Path, images: int = 8) -> None:
         (folder / part).write_bytes(pickle.dumps(content, protocol=2))
 
 
-def make_svhn(data_dir: Path, images: int = 8) -> None:
+def make_svhn(data_dir: Path, images: int = 4) -> None:
     folder = data_dir / "svhn"
     folder.mkdir()
     for part in ("train", "test"):
