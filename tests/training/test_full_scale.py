@@ -31,7 +31,7 @@ RECIPES = {
 }
 
 #: Millions, and decimal digits, as published: WRN table 4, DenseNet table 2, torchvision for He et
-#: al., Merity et al. table 1 (24 M; counted here to the end), BERT-tiny of Turc et al. 2019. For the
+#: al., Merity et al. table 1 (24 M; here to the end), BERT-tiny of Turc et al. 2019. For the
 #: authors' ResNet-50 of CIFAR none is published, and the test counts its layers.
 PARAMETERS = {
     "cifar100_resnet50": None,
