@@ -5,13 +5,14 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 
 import pandas as pd
 import torch
 from torch import nn
 
 from equinox.config.training import TrainingJob
-from equinox.encodings import Encoding, get_encoding
+from equinox.encodings import Encoding, get_encoding, set_encoding
 from equinox.training.checkpoints import Checkpoints
 from equinox.training.describe import describe_encoding
 from equinox.training.distributed import Team, without_sharing
@@ -42,8 +43,7 @@ def train(
         ValueError: model, data or encoding are unknown, or data are damaged or too few.
     """
     team = team or Team()
-    definitions = {} if job.definition is None else {job.encoding: job.definition}
-    encoding = get_encoding(job.encoding, definitions)
+    encoding = _encoding_of(job)
     parts = []
     with _one_deterministic_thread():
         problem = make_problem(job.task, job.data_dir, team.device)
@@ -58,6 +58,14 @@ def train(
                 progress.skip(seed)
             parts.append(rows)
     return pd.concat(parts, ignore_index=True)
+
+
+def _encoding_of(job: TrainingJob) -> Encoding:
+    """Return the encoding of the first epochs, under the name of the job's."""
+    if job.boost is not None:
+        return replace(get_encoding(job.boost.first), name=job.encoding)
+    definitions = {} if job.definition is None else {job.encoding: job.definition}
+    return get_encoding(job.encoding, definitions)
 
 
 def _train_seed(
@@ -91,6 +99,8 @@ def _epochs(
     """Train on from where `run` is, and yield each epoch, which `run` then has."""
     autocast = uses_autocast(job, encoding)
     for epoch in range(len(run.epochs), job.task.epochs):
+        if job.boost is not None and epoch >= job.task.epochs - job.boost.last_epochs:
+            set_encoding(run.model, job.boost.last)
         loss = value = math.nan
         if not run.epochs or run.epochs[-1].status == "ok":
             loss = _train_epoch(run, job, problem, epoch, team, autocast)
@@ -182,9 +192,12 @@ def _one_deterministic_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.set_flush_denormal(False)
+    filling = torch.utils.deterministic.fill_uninitialized_memory
+    torch.utils.deterministic.fill_uninitialized_memory = False  # it finds bugs, and takes time
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what CUDA needs for that
     try:
         yield
     finally:
+        torch.utils.deterministic.fill_uninitialized_memory = filling
         torch.use_deterministic_algorithms(deterministic)
         torch.set_num_threads(threads)

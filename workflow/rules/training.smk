@@ -50,7 +50,7 @@ for DATASET in fetched_datasets():
             " --data-dir {params.data_dir:q} 2>&1 | tee {log}"
 
 
-rule accuracy:
+rule collect_accuracy:
     input:
         code=code("equinox.tables"),
         runs=[f"<training>/runs/{task}/{encoding}.parquet" for task, encoding in RUNS],
@@ -67,3 +67,31 @@ rule accuracy:
         "Collect the accuracy of all runs"
     shell:
         "python -m equinox.tables accuracy {input.runs} --output {output} 2>&1 | tee {log}"
+
+
+rule equivalence:
+    input:
+        code=code("equinox.accuracy.__main__"),
+        accuracy="<results>/tables/accuracy.parquet",
+    output:
+        "<results>/tables/equivalence.parquet",
+    log:
+        "<results>/logs/equivalence.log",
+    benchmark:
+        "<results>/benchmarks/equivalence.tsv"
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        margins=as_json(CONFIG.training.margins),
+    message:
+        "Test every encoding for equivalence with FP32"
+    shell:
+        "python -m equinox.accuracy --accuracy {input.accuracy} --margins {params.margins:q}"
+        " --output {output} 2>&1 | tee {log}"
+
+
+rule accuracy:
+    input:
+        rules.collect_accuracy.output,
+        rules.equivalence.output,
