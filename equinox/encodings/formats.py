@@ -255,10 +255,10 @@ def derive_encoding(name: str, *, base: str, overrides: Mapping[str, object]) ->
     """Return the encoding `base` with some choices changed.
 
     Of one in floating point, `overrides` may set exponent_bits, mantissa_bits, finite, scaled,
-    rounding and gradient_rounding. Of one in block floating point, it may set mantissa_bits, tile ([rows, columns], or None for one exponent a tensor),
-    storage_bits (32 is IEEE single precision), rounding (of activations and weights),
-    gradient_rounding, storage_rounding, blocks, exponent_rule, exponent_bits and exponent_has_nan
-    (the lowest exponent is taken by NaN).
+    rounding and gradient_rounding. Of one in block floating point, it may set mantissa_bits, tile
+    ([rows, columns], or None for one exponent a tensor), storage_bits (32 is IEEE single
+    precision), rounding (of activations and weights), gradient_rounding, storage_rounding, blocks,
+    exponent_rule, exponent_bits and exponent_has_nan (the lowest exponent is taken by NaN).
 
     Raises:
         ValueError: `base` is unknown or has no blocks; a key is unknown or its value not allowed.
