@@ -154,6 +154,45 @@ def _tile_within(tables: Tables) -> Measurement:
     return _farthest(_some(kept, "no run of hbfp8 with tiles at this scale"))
 
 
+def _final_metric(tables: Tables, task: str, encoding: str) -> Measurement:
+    """Return the metric of a task after its last epoch, with the interval over seeds."""
+    rows = tables["accuracy"]
+    rows = rows[(rows["task"] == task) & (rows["encoding"] == encoding)]
+    rows = _some(rows, f"the task {task} was not trained at this scale: {_AT_FULL_SCALE}")
+    last = rows[rows["epoch"] == rows["epoch"].max()]
+    values = last["value"].where(last["status"] == "ok", np.inf)
+    how = f"{task} on {last['dataset'].iloc[0]}, {encoding}, {len(last)} seeds"
+    found = mean_interval(values, table="accuracy", how=how)
+    return found.scaled(PERCENT) if (last["metric"] == "error").all() else found
+
+
+def _register_published(dataset: str, network: str, task: str) -> None:
+    """Register the final metrics of one of the thesis's networks on its own data."""
+
+    def register(encoding: str) -> None:
+        MEASURES[f"hbfp.{dataset}.{network}.{encoding}"] = lambda tables: _final_metric(
+            tables, f"{dataset}_{task}", encoding
+        )
+
+    for encoding in ("fp32", HBFP, "hbfp12_16"):
+        register(encoding)
+
+
+_AT_FULL_SCALE = (
+    "run `snakemake accuracy claims --config scale=full data_dir=FOLDER` on GPUs, with its data in "
+    "FOLDER (docs/full_scale.md); at scale default, small networks on data that come with the "
+    "product stand in for it in hbfp.like_fp32_images and hbfp.like_fp32_text"
+)
+_register_published("cifar100", "resnet50", "resnet50")
+_register_published("cifar100", "wrn28_10", "wrn28_10")
+_register_published("cifar100", "densenet40", "densenet40")
+_register_published("svhn", "resnet50", "resnet50")
+_register_published("svhn", "wrn16_8", "wrn16_8")
+_register_published("svhn", "densenet40", "densenet40")
+_register_published("imagenet", "resnet50", "resnet50")
+_register_published("ptb", "lstm", "awd_lstm")
+
+
 def _density_ratio(tables: Tables, column: str, over: str, encoding: str, block: int) -> float:
     density = tables["density"]
     rows = density[(density["model"] == "authors_chip") & (density["block"] == block)]

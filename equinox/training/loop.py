@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import torch
@@ -26,7 +27,11 @@ _LOG = logging.getLogger(__name__)
 
 
 def train(
-    job: TrainingJob, *, checkpoints: Checkpoints | None = None, team: Team | None = None
+    job: TrainingJob,
+    *,
+    checkpoints: Checkpoints | None = None,
+    team: Team | None = None,
+    curve: Path | None = None,
 ) -> pd.DataFrame:
     """Return the columns of table `accuracy`, a row for each seed and epoch.
 
@@ -38,6 +43,7 @@ def train(
         job: What to train.
         checkpoints: What an earlier call has done, and where to keep what this one does.
         team: The processes that train together; all of them call this, and get the same rows.
+        curve: A CSV file to write loss, metric and speed of each epoch to, by the first process.
 
     Raises:
         ValueError: model, data or encoding are unknown, or data are damaged or too few.
@@ -47,7 +53,12 @@ def train(
     parts = []
     with _one_deterministic_thread():
         problem = make_problem(job.task, job.data_dir, team.device)
-        progress = Progress(job=job, metric=problem.metric)
+        progress = Progress(
+            job=job,
+            metric=problem.metric,
+            samples=problem.steps * job.task.step_size * job.task.sequence_length,
+            curve=curve if team.rank == 0 else None,
+        )
         for seed in job.seeds:
             rows = checkpoints.read_rows(seed) if checkpoints else None
             if rows is None:

@@ -10,7 +10,8 @@ rule train:
     output:
         "<training>/runs/{task}/{encoding}.parquet",
     log:
-        "<training>/logs/train/{task}/{encoding}.log",
+        text="<training>/logs/train/{task}/{encoding}.log",
+        curve="<training>/logs/train/{task}/{encoding}.csv",
     benchmark:
         "<training>/benchmarks/train/{task}/{encoding}.tsv"
     threads: training_processes
@@ -24,7 +25,7 @@ rule train:
         "Train {wildcards.task} in {wildcards.encoding}: {threads} process(es)"
     shell:
         "python -m equinox.training --job {params.job:q} --output {output}"
-        " --checkpoints {params.checkpoints} 2>&1 | tee {log}"
+        " --checkpoints {params.checkpoints} --curve {log.curve} 2>&1 | tee {log.text}"
 
 
 # With download=true, public data that are not in data_dir are fetched; else they are just inputs.
