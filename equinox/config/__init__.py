@@ -51,6 +51,7 @@ class Config:
             task=self.training.tasks[task],
             encoding=encoding,
             definition=self.training.encodings.get(encoding),
+            boost=self.training.boosts.get(encoding),
             seeds=tuple(range(self.training.runs[task][encoding])),
             data_dir=self.data_dir,
             device=self.training.device,

@@ -84,6 +84,21 @@ class Task:
 
 @final
 @dataclass(frozen=True, kw_only=True)
+class Boost:
+    """One encoding for most epochs, another for the last ones: mixed mantissas over time.
+
+    Source: Harma et al., "Accuracy Booster", arXiv 2211.10737, 2022.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    first: Name  # of equinox/encodings/formats.py, as is `last`
+    last: Name
+    last_epochs: Count = 1
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
 class Training:
     """The accuracy study: every task in every one of its encodings."""
 
@@ -91,6 +106,8 @@ class Training:
 
     tasks: Annotated[Mapping[Name, Task], MinLen(1)]
     encodings: Mapping[Name, Mapping[str, Any]] = field(default_factory=dict)
+    boosts: Mapping[Name, Boost] = field(default_factory=dict)
+    margins: Mapping[Name, Positive]  # metric: difference to fp32 that does not matter
     runs: Annotated[Mapping[Name, Mapping[Name, Count]], MinLen(1)]  # task, encoding: seeds
     device: Device = "cpu"
     processes: Count = 1  # of a job at most, each with a GPU of its own if there are any
@@ -110,6 +127,7 @@ class TrainingJob:
     task: Task
     encoding: Name
     definition: Mapping[str, Any] | None = None  # of an encoding that the config adds
+    boost: Boost | None = None  # of an encoding that changes between epochs
     seeds: Annotated[tuple[Seed, ...], MinLen(1)]
     data_dir: str | None = None  # None: the data that come with the product
     device: Device = "cpu"

@@ -175,6 +175,20 @@ def _choices_of(encoding: Encoding) -> _BlockChoices:
     )
 
 
+def _derive_float(encoding: Encoding, name: str, overrides: Mapping[str, object]) -> Encoding:
+    """Return `encoding`, whose operands are floating point, with some of their fields changed."""
+    changes = dict(overrides)
+    rounding = changes.pop("gradient_rounding", changes.get("rounding"))
+    of_grad = changes if rounding is None else {**changes, "rounding": rounding}
+    return replace(
+        encoding,
+        name=name,
+        x=replace(encoding.x, **changes),  # type: ignore[arg-type]
+        w=replace(encoding.w, **changes),  # type: ignore[arg-type]
+        grad=replace(encoding.grad, **of_grad),  # type: ignore[arg-type]
+    )
+
+
 def _plain(name: str, operand: Format, grad: Format | None = None) -> Encoding:
     """Return an encoding without blocks whose weights are stored in FP32."""
     return Encoding(name=name, x=operand, w=operand, grad=grad or operand, storage=FP32)
@@ -187,6 +201,10 @@ def _microscaled(name: str, operand: Format) -> Encoding:
     """
     return replace(_plain(name, operand), blocks="reduction")
 
+
+_FLOAT_CHOICES = (
+    *("exponent_bits", "mantissa_bits", "finite", "scaled", "rounding", "gradient_rounding"),
+)
 
 #: Blocks of OCP MX: 32 values of a row.
 _MX: Tile = (1, 32)
@@ -234,17 +252,20 @@ ENCODINGS: Mapping[str, Encoding] = {
 
 
 def derive_encoding(name: str, *, base: str, overrides: Mapping[str, object]) -> Encoding:
-    """Return the block floating point encoding `base` with some choices changed.
+    """Return the encoding `base` with some choices changed.
 
-    `overrides` may set mantissa_bits, tile ([rows, columns], or None for one exponent a tensor),
-    storage_bits (32 is IEEE single precision), rounding (of activations and weights),
-    gradient_rounding, storage_rounding, blocks, exponent_rule, exponent_bits and exponent_has_nan
-    (the lowest exponent is taken by NaN).
+    Of one in floating point, `overrides` may set exponent_bits, mantissa_bits, finite, scaled,
+    rounding and gradient_rounding. Of one in block floating point, it may set mantissa_bits, tile
+    ([rows, columns], or None for one exponent a tensor), storage_bits (32 is IEEE single
+    precision), rounding (of activations and weights), gradient_rounding, storage_rounding, blocks,
+    exponent_rule, exponent_bits and exponent_has_nan (the lowest exponent is taken by NaN).
 
     Raises:
         ValueError: `base` is unknown or has no blocks; a key is unknown or its value not allowed.
     """
-    known = [field.name for field in fields(_BlockChoices)]
+    parent = get_encoding(base)
+    is_float = isinstance(parent.w, Float)
+    known = _FLOAT_CHOICES if is_float else [field.name for field in fields(_BlockChoices)]
     for key in overrides:
         if key not in known:
             raise ValueError(f"encoding {name}: no choice {key!r}; known are {', '.join(known)}")
@@ -253,7 +274,9 @@ def derive_encoding(name: str, *, base: str, overrides: Mapping[str, object]) ->
     if isinstance(tile, list):
         values["tile"] = tuple(tile)
     try:
-        return _block_encoding(name, replace(_choices_of(get_encoding(base)), **values))  # type: ignore[arg-type]
+        if is_float:
+            return _derive_float(parent, name, values)
+        return _block_encoding(name, replace(_choices_of(parent), **values))  # type: ignore[arg-type]
     except ValueError as error:
         raise ValueError(f"encoding {name}: {error}") from error
 

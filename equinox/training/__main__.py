@@ -23,13 +23,14 @@ def main() -> None:
     parser.add_argument("--job", required=True, help="a TrainingJob as JSON")
     parser.add_argument("--output", required=True, type=Path, help="Parquet file to write")
     parser.add_argument("--checkpoints", required=True, type=Path, help="folder to work in")
+    parser.add_argument("--curve", type=Path, help="CSV file to write each epoch to")
     arguments = parser.parse_args()
     job = from_json(TrainingJob, arguments.job)
     if job.processes > 1 and "WORLD_SIZE" not in os.environ:
         _start_processes(job.processes)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     _exit_on_sigterm(arguments.checkpoints)
-    _train(job, arguments.output, arguments.checkpoints)
+    _train(job, arguments.output, arguments.checkpoints, arguments.curve)
 
 
 def _start_processes(count: int) -> None:
@@ -48,7 +49,7 @@ def _exit_on_sigterm(checkpoints: Path) -> None:
     signal.signal(signal.SIGTERM, leave)
 
 
-def _train(job: TrainingJob, output: Path, folder: Path) -> None:
+def _train(job: TrainingJob, output: Path, folder: Path, curve: Path | None) -> None:
     from equinox.training.checkpoints import checkpoints_of, write_frame
     from equinox.training.distributed import join_team
     from equinox.training.loop import train
@@ -57,7 +58,7 @@ def _train(job: TrainingJob, output: Path, folder: Path) -> None:
     with join_team(job.device) as team:
         if team.rank:
             _LOG.setLevel(logging.WARNING)
-        rows = train(job, checkpoints=checkpoints, team=team)
+        rows = train(job, checkpoints=checkpoints, team=team, curve=curve)
         if team.rank == 0:
             write_frame(rows, output)
             checkpoints.remove()

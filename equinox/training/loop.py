@@ -5,13 +5,15 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import torch
 from torch import nn
 
 from equinox.config.training import TrainingJob
-from equinox.encodings import Encoding, get_encoding
+from equinox.encodings import Encoding, get_encoding, set_encoding
 from equinox.training.checkpoints import Checkpoints
 from equinox.training.describe import describe_encoding
 from equinox.training.distributed import Team, without_sharing
@@ -25,7 +27,11 @@ _LOG = logging.getLogger(__name__)
 
 
 def train(
-    job: TrainingJob, *, checkpoints: Checkpoints | None = None, team: Team | None = None
+    job: TrainingJob,
+    *,
+    checkpoints: Checkpoints | None = None,
+    team: Team | None = None,
+    curve: Path | None = None,
 ) -> pd.DataFrame:
     """Return the columns of table `accuracy`, a row for each seed and epoch.
 
@@ -37,17 +43,22 @@ def train(
         job: What to train.
         checkpoints: What an earlier call has done, and where to keep what this one does.
         team: The processes that train together; all of them call this, and get the same rows.
+        curve: A CSV file to write loss, metric and speed of each epoch to, by the first process.
 
     Raises:
         ValueError: model, data or encoding are unknown, or data are damaged or too few.
     """
     team = team or Team()
-    definitions = {} if job.definition is None else {job.encoding: job.definition}
-    encoding = get_encoding(job.encoding, definitions)
+    encoding = _encoding_of(job)
     parts = []
     with _one_deterministic_thread():
         problem = make_problem(job.task, job.data_dir, team.device)
-        progress = Progress(job=job, metric=problem.metric)
+        progress = Progress(
+            job=job,
+            metric=problem.metric,
+            samples=problem.steps * job.task.step_size * job.task.sequence_length,
+            curve=curve if team.rank == 0 else None,
+        )
         for seed in job.seeds:
             rows = checkpoints.read_rows(seed) if checkpoints else None
             if rows is None:
@@ -58,6 +69,14 @@ def train(
                 progress.skip(seed)
             parts.append(rows)
     return pd.concat(parts, ignore_index=True)
+
+
+def _encoding_of(job: TrainingJob) -> Encoding:
+    """Return the encoding of the first epochs, under the name of the job's."""
+    if job.boost is not None:
+        return replace(get_encoding(job.boost.first), name=job.encoding)
+    definitions = {} if job.definition is None else {job.encoding: job.definition}
+    return get_encoding(job.encoding, definitions)
 
 
 def _train_seed(
@@ -91,6 +110,8 @@ def _epochs(
     """Train on from where `run` is, and yield each epoch, which `run` then has."""
     autocast = uses_autocast(job, encoding)
     for epoch in range(len(run.epochs), job.task.epochs):
+        if job.boost is not None and epoch >= job.task.epochs - job.boost.last_epochs:
+            set_encoding(run.model, job.boost.last)
         loss = value = math.nan
         if not run.epochs or run.epochs[-1].status == "ok":
             loss = _train_epoch(run, job, problem, epoch, team, autocast)
@@ -182,9 +203,12 @@ def _one_deterministic_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.set_flush_denormal(False)
+    filling = torch.utils.deterministic.fill_uninitialized_memory
+    torch.utils.deterministic.fill_uninitialized_memory = False  # it finds bugs, and takes time
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what CUDA needs for that
     try:
         yield
     finally:
+        torch.utils.deterministic.fill_uninitialized_memory = filling
         torch.use_deterministic_algorithms(deterministic)
         torch.set_num_threads(threads)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from equinox.config.training import TrainingJob
+from equinox.config.training import Boost, TrainingJob
 from equinox.tables import check_table
 from equinox.training import checkpoints, loop
 from equinox.training.checkpoints import checkpoints_of
@@ -16,12 +16,13 @@ from equinox.training.run import Run
 
 @pytest.fixture
 def make_job(data_dir, make_task):
-    def make(encoding="fp32", seeds=(0,), task=None, definition=None, **changes):
+    def make(encoding="fp32", seeds=(0,), task=None, definition=None, boost=None, **changes):
         return TrainingJob(
             name="tiny",
             task=task or make_task(**changes),
             encoding=encoding,
             definition=definition,
+            boost=boost,
             seeds=seeds,
             data_dir=str(data_dir),
         )
@@ -104,6 +105,17 @@ def test_narrow_mantissas_harm(make_job):
     fp32 = loop.train(make_job("fp32"))
     narrow = loop.train(make_job("narrow", definition={"base": "hbfp8_16", "mantissa_bits": 2}))
     assert narrow["train_loss"].iloc[-1] > 1.2 * fp32["train_loss"].iloc[-1]
+
+
+def test_a_boost_changes_the_encoding_of_the_last_epochs_only(make_job):
+    boost = Boost(first="hbfp4_16", last="hbfp8_16", last_epochs=2)
+    boosted = loop.train(make_job("boosted", boost=boost, epochs=4))
+    # Another name is another stream of stochastic rounding: compare with an equal schedule.
+    plain = loop.train(make_job("boosted", boost=replace(boost, last="hbfp4_16"), epochs=4))
+    same = boosted["train_loss"].to_numpy() == plain["train_loss"].to_numpy()
+    assert same.tolist() == [True, True, False, False]
+    assert set(boosted["mantissa_bits"]) == {4}
+    assert set(boosted["encoding"]) == {"boosted"}
 
 
 def test_a_diverging_run_is_recorded_as_such(make_job):

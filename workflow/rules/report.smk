@@ -1,4 +1,4 @@
-CLAIM_TABLES = ["accuracy", "density", "sensitivity", "colocation"]
+CLAIM_TABLES = ["accuracy", "equivalence", "density", "sensitivity", "colocation"]
 
 
 rule claims:

@@ -10,7 +10,8 @@ rule train:
     output:
         "<training>/runs/{task}/{encoding}.parquet",
     log:
-        "<training>/logs/train/{task}/{encoding}.log",
+        text="<training>/logs/train/{task}/{encoding}.log",
+        curve="<training>/logs/train/{task}/{encoding}.csv",
     benchmark:
         "<training>/benchmarks/train/{task}/{encoding}.tsv"
     threads: training_processes
@@ -24,7 +25,7 @@ rule train:
         "Train {wildcards.task} in {wildcards.encoding}: {threads} process(es)"
     shell:
         "python -m equinox.training --job {params.job:q} --output {output}"
-        " --checkpoints {params.checkpoints} 2>&1 | tee {log}"
+        " --checkpoints {params.checkpoints} --curve {log.curve} 2>&1 | tee {log.text}"
 
 
 # With download=true, public data that are not in data_dir are fetched; else they are just inputs.
@@ -50,7 +51,7 @@ for DATASET in fetched_datasets():
             " --data-dir {params.data_dir:q} 2>&1 | tee {log}"
 
 
-rule accuracy:
+rule collect_accuracy:
     input:
         code=code("equinox.tables"),
         runs=[f"<training>/runs/{task}/{encoding}.parquet" for task, encoding in RUNS],
@@ -67,3 +68,31 @@ rule accuracy:
         "Collect the accuracy of all runs"
     shell:
         "python -m equinox.tables accuracy {input.runs} --output {output} 2>&1 | tee {log}"
+
+
+rule equivalence:
+    input:
+        code=code("equinox.accuracy.__main__"),
+        accuracy="<results>/tables/accuracy.parquet",
+    output:
+        "<results>/tables/equivalence.parquet",
+    log:
+        "<results>/logs/equivalence.log",
+    benchmark:
+        "<results>/benchmarks/equivalence.tsv"
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        margins=as_json(CONFIG.training.margins),
+    message:
+        "Test every encoding for equivalence with FP32"
+    shell:
+        "python -m equinox.accuracy --accuracy {input.accuracy} --margins {params.margins:q}"
+        " --output {output} 2>&1 | tee {log}"
+
+
+rule accuracy:
+    input:
+        rules.collect_accuracy.output,
+        rules.equivalence.output,
