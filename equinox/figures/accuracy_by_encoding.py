@@ -40,7 +40,7 @@ def plot(
     final = final_epochs(accuracy)
     for axes, task in zip(panels.flat, tasks, strict=False):
         of_task = rows[rows["task"] == task].set_index("encoding")
-        _draw_task(axes, of_task, final[final["task"] == task], encodings)
+        _draw_task(axes, task, of_task, final[final["task"] == task], encodings)
     for axes in panels.flat[len(tasks) :]:
         axes.set_visible(False)
     for axes in panels[:, 0]:
@@ -51,7 +51,9 @@ def plot(
     return figure
 
 
-def _draw_task(axes: Axes, rows: pd.DataFrame, final: pd.DataFrame, encodings: list[str]) -> None:
+def _draw_task(
+    axes: Axes, task: str, rows: pd.DataFrame, final: pd.DataFrame, encodings: list[str]
+) -> None:
     first = rows.iloc[0]
     unit = as_points(first["metric"])
     margin = 100 * first["margin"]
@@ -66,13 +68,16 @@ def _draw_task(axes: Axes, rows: pd.DataFrame, final: pd.DataFrame, encodings: l
     axes.set_title(f"{look(final['task'].iloc[0]).label} ({reference})")
     axes.set_xlabel(f"{label.split(' (')[0]} less fp32's ({unit})")
     low, high = axes.dataLim.intervalx
-    axes.set_xlim(max(-end, min(low, -1.5 * margin)), min(end, max(high, 1.5 * margin)) + margin)
+    low, high = max(-end, min(low, -margin)), min(end, max(high, margin))
+    axes.set_xlim(low - 0.3 * margin, high + margin)
     axes.xaxis.set_major_locator(MaxNLocator(5))
 
 
 def _pairs(final: pd.DataFrame, encoding: str, *, relative: bool) -> pd.Series:
     """Return the differences of the runs that did not diverge, in % or points."""
     by_seed = final[final["status"] == "ok"].set_index(["encoding", "seed"])["value"]
+    if not {"fp32", encoding} <= set(by_seed.index.get_level_values("encoding")):
+        return pd.Series(dtype=float)
     reference = by_seed.loc["fp32"]
-    change = (by_seed.loc[encoding] if encoding in by_seed.index else reference[:0]) - reference
+    change = by_seed.loc[encoding] - reference
     return 100 * (change / reference if relative else change).dropna()

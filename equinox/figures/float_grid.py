@@ -40,6 +40,7 @@ def plot(published: Mapping[str, float], equivalence: pd.DataFrame) -> Figure:
         runs = diverged.iloc[line, column]
         text = f"{runs:.0f} div." if runs > 0 else "" if np.isnan(value) else f"{value:+.2g}"
         axes.text(column, line, text, ha="center", va="center", fontsize=7)
+    axes.grid(visible=False)
     axes.set_xticks(range(len(cells.columns)), [str(bits) for bits in cells.columns])
     axes.set_yticks(range(len(cells)), [str(bits) for bits in cells.index])
     axes.set(xlabel="Exponent (bits)", ylabel="Fraction (bits)")

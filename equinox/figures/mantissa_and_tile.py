@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from equinox.figures._differences import as_points, draw_margin
 from equinox.figures._lines import top_legend
-from equinox.figures._select import require
+from equinox.figures._select import most_frequent, require
 from equinox.figures._style import COLUMN_IN, CYCLE, look, new_figure
 
 TABLES = ("equivalence",)
@@ -31,10 +31,11 @@ def plot(published: Mapping[str, float], equivalence: pd.DataFrame) -> Figure:
     """Draw the difference to FP32 over mantissa bits for the task with most points of the sweep."""
     rows = equivalence[equivalence["storage_bits"] == _STORAGE_BITS]
     rows = rows[(rows["tile"] != "value") & (rows["storage_rounding"] == "nearest")]
-    rows = rows[rows["gradient_rounding"] == rows["gradient_rounding"].mode().iloc[0]]
+    rows = rows[rows["difference"].notna()]
     rows = require(rows, "equivalence", f"a block encoding with {_STORAGE_BITS}-bit storage")
+    rows = rows[rows["gradient_rounding"] == most_frequent(rows["gradient_rounding"])]
     task = str(rows.groupby("task")["encoding"].nunique().idxmax())
-    rows = rows[(rows["task"] == task) & rows["difference"].notna()]
+    rows = rows[rows["task"] == task]
     rows = rows.assign(cut=rows["tile"].where(rows["blocks"] != "sample", "sample"))
     rows = rows.drop_duplicates(["cut", "mantissa_bits"])
     figure = new_figure(COLUMN_IN, 2.6)

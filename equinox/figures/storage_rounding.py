@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from equinox.figures._differences import as_points, draw_margin
-from equinox.figures._select import require
+from equinox.figures._select import most_frequent, require
 from equinox.figures._style import BLUE, COLUMN_IN, VERMILION, look, new_figure
 
 TABLES = ("equivalence",)
@@ -29,7 +29,7 @@ def plot(published: Mapping[str, float], equivalence: pd.DataFrame) -> Figure:
     del published  # states no error of narrow storage
     rows = equivalence[equivalence["blocks"] == "sample"]
     rows = require(rows[rows["difference"].notna()], "equivalence", "an encoding with blocks")
-    rows = rows[rows["gradient_rounding"] == rows["gradient_rounding"].mode().iloc[0]]
+    rows = rows[rows["gradient_rounding"] == most_frequent(rows["gradient_rounding"])]
     widths = rows.groupby(["task", "mantissa_bits"])["storage_bits"].nunique()
     task = str(widths.groupby("task").sum().idxmax())
     swept = sorted(widths[task].sort_values(ascending=False, kind="stable").index[:2])
