@@ -56,7 +56,8 @@ class Checkpoints:
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
-            raise ValueError(f"{path} is damaged ({error}); remove it to begin anew") from error
+            kind = type(error).__name__
+            raise ValueError(f"{path} is damaged ({kind}); remove it to begin anew") from error
         return state
 
     def write_state(self, seed: int, state: Mapping[str, Any]) -> None:
