@@ -204,7 +204,7 @@ def test_a_damaged_checkpoint_is_an_error_that_names_it(make_job, tmp_path):
     job = make_job(epochs=1)
     kept = checkpoints_of(job, tmp_path)
     kept.write_state(0, {"epochs": []})
-    (path,) = tmp_path.iterdir()
+    (path,) = tmp_path.glob("*.pt")
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ValueError, match=f"{path.name} is damaged.*remove it"):
         loop.train(job, checkpoints=kept)
