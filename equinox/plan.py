@@ -63,7 +63,10 @@ def _names(config: Config) -> Iterator[tuple[str, str, Collection[str]]]:
     if colocation.training_workload is not None:
         yield "colocation.training_workload", colocation.training_workload, workloads
     yield "colocation.encoding", colocation.encoding, space.encodings
-    trained = {*ENCODINGS, *config.training.encodings}
+    for name, boost in config.training.boosts.items():
+        yield f"training.boosts.{name}.first", boost.first, ENCODINGS
+        yield f"training.boosts.{name}.last", boost.last, ENCODINGS
+    trained = {*ENCODINGS, *config.training.encodings, *config.training.boosts}
     for task, runs in config.training.runs.items():
         yield from ((f"training.runs.{task}", name, trained) for name in runs)
     for key, names, known in (

@@ -30,6 +30,7 @@ class Config:
     scale: str
     experiment: Annotated[str, NAME] | None = None  # its results lie beside those of the scale
     data_dir: str | None
+    download: bool = False  # fetch missing public data into data_dir
     training: Training
     design_space: DesignSpace
     colocation: Colocation
@@ -51,8 +52,12 @@ class Config:
             task=self.training.tasks[task],
             encoding=encoding,
             definition=self.training.encodings.get(encoding),
+            boost=self.training.boosts.get(encoding),
             seeds=tuple(range(self.training.runs[task][encoding])),
             data_dir=self.data_dir,
+            device=self.training.device,
+            processes=self.training.tasks[task].processes(self.training.processes),
+            autocast=self.training.autocast,
         )
 
 

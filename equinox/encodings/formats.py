@@ -175,6 +175,20 @@ def _choices_of(encoding: Encoding, name: str) -> _BlockChoices:
     )
 
 
+def _derive_float(encoding: Encoding, name: str, overrides: Mapping[str, object]) -> Encoding:
+    """Return `encoding`, whose operands are floating point, with some of their fields changed."""
+    changes = dict(overrides)
+    rounding = changes.pop("gradient_rounding", changes.get("rounding"))
+    of_grad = changes if rounding is None else {**changes, "rounding": rounding}
+    return replace(
+        encoding,
+        name=name,
+        x=replace(encoding.x, **changes),  # type: ignore[arg-type]
+        w=replace(encoding.w, **changes),  # type: ignore[arg-type]
+        grad=replace(encoding.grad, **of_grad),  # type: ignore[arg-type]
+    )
+
+
 def _plain(name: str, operand: Format, grad: Format | None = None) -> Encoding:
     """Return an encoding without blocks whose weights are stored in FP32."""
     return Encoding(name=name, x=operand, w=operand, grad=grad or operand, storage=FP32)
@@ -190,6 +204,9 @@ def _microscaled(name: str, operand: Format) -> Encoding:
 
 #: Fields of an Encoding that are formats.
 _ROLES = ("x", "w", "grad", "storage")
+_FLOAT_CHOICES = (
+    *("exponent_bits", "mantissa_bits", "finite", "scaled", "rounding", "gradient_rounding"),
+)
 
 #: Blocks of OCP MX: 32 values of a row.
 _MX: Tile = (1, 32)
@@ -239,9 +256,10 @@ ENCODINGS: Mapping[str, Encoding] = {
 def derive_encoding(name: str, *, base: str, overrides: Mapping[str, object]) -> Encoding:
     """Return the encoding `base` with some choices changed.
 
-    Of an encoding of block floating point, `overrides` may set mantissa_bits, tile ([rows,
-    columns], or None for one exponent a tensor), storage_bits (32 is IEEE single precision),
-    rounding (of activations and weights), gradient_rounding, storage_rounding, blocks,
+    Of one in floating point, `overrides` may set exponent_bits, mantissa_bits, finite, scaled,
+    rounding and gradient_rounding. Of one in block floating point, it may set mantissa_bits, tile
+    ([rows, columns], or None for one exponent a tensor), storage_bits (32 is IEEE single
+    precision), rounding (of activations and weights), gradient_rounding, storage_rounding, blocks,
     exponent_rule, exponent_bits and exponent_has_nan (the lowest exponent is taken by NaN).
 
     Of any, it may set a role, after that: x, w, grad or storage is the name of an encoding whose
@@ -253,15 +271,19 @@ def derive_encoding(name: str, *, base: str, overrides: Mapping[str, object]) ->
             allowed.
     """
     choices = {key: _as_tile(key, value) for key, value in overrides.items() if key not in _ROLES}
-    known = [field.name for field in fields(_BlockChoices)]
+    parent = get_encoding(base)
+    is_float = isinstance(parent.w, Float)
+    known = _FLOAT_CHOICES if is_float else [field.name for field in fields(_BlockChoices)]
     for key in choices:
         if key not in known:
             known_keys = ", ".join([*known, *_ROLES])
             raise ValueError(f"encoding {name}: no choice {key!r}; known are {known_keys}")
     try:
-        encoding = replace(get_encoding(base), name=name)
-        if choices:
-            encoding = _block_encoding(name, replace(_choices_of(encoding, base), **choices))  # type: ignore[arg-type]
+        encoding = replace(parent, name=name)
+        if choices and is_float:
+            encoding = _derive_float(parent, name, choices)
+        elif choices:
+            encoding = _block_encoding(name, replace(_choices_of(parent, base), **choices))  # type: ignore[arg-type]
         roles = {
             role: _format_of_role(role, getattr(encoding, role), overrides[role])
             for role in _ROLES

@@ -44,6 +44,7 @@ LOOKS: Mapping[str, Look] = {
         ("hbfp8_8", "hbfp8_8", PURPLE, "X"),
         ("bfp8", "bfp8", ORANGE, "X"),
         ("bfp8_stochastic", "bfp8 stochastic", PINK, "*"),
+        ("hbfp4_boosted", "hbfp4, then 8", BROWN, "p"),
         ("int8", "int8", BROWN, "h"),
         # designs
         ("min_latency", "min. latency", VERMILION, "v"),
@@ -72,7 +73,10 @@ LOOKS: Mapping[str, Look] = {
         # tasks and data
         ("mlp", "MLP", BLACK, "o"),
         ("resnet", "ResNet", BLACK, "o"),
+        ("wide_resnet", "WideResNet", BLACK, "o"),
+        ("densenet", "DenseNet", BLACK, "o"),
         ("lstm", "LSTM", BLACK, "o"),
+        ("transformer", "Transformer", BLACK, "o"),
         ("fashion_mnist", "Fashion-MNIST", BLACK, "o"),
         ("sotu", "State of the Union", BLACK, "o"),
         ("cifar100", "CIFAR-100", BLACK, "o"),

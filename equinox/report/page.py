@@ -16,7 +16,10 @@ from equinox.tables import TABLES
 CHAPTERS = {  # chapter of the report: its question and its figures
     "Encoding": (
         "Does training in HBFP reach the accuracy of FP32, and what does the arithmetic cost?",
-        ("accuracy_by_encoding", "convergence", "mantissa_and_tile", "arithmetic_density"),
+        (
+            *("accuracy_by_encoding", "convergence", "mantissa_and_tile", "storage_rounding"),
+            *("float_grid", "arithmetic_density"),
+        ),
     ),
     "Design space": (
         "What throughput does relaxing the latency constraint buy, for one area and power budget?",

@@ -13,6 +13,7 @@ from equinox.config.checks import to_jsonable
 from equinox import dependencies
 from equinox.dependencies import ROOT, figure_tables
 from equinox.tables import TABLES as DECLARED_TABLES
+from equinox.training.layouts import LAYOUTS, describe_missing
 
 if not os.access(".", os.W_OK):
     raise WorkflowError(
@@ -33,6 +34,9 @@ FIGURES = {
     for name, tables in figure_tables().items()
     if set(tables) <= set(TABLES)
 }
+PUBLIC_DATASETS = {
+    CONFIG.training.tasks[task].dataset for task in CONFIG.training.runs
+} & set(LAYOUTS)
 IMPORTS = grimp.build_graph("equinox", cache_dir=None)
 
 
@@ -77,14 +81,32 @@ def training_job(wildcards):
     return as_json(CONFIG.training_job(wildcards.task, wildcards.encoding))
 
 
+def training_processes(wildcards):
+    return CONFIG.training_job(wildcards.task, wildcards.encoding).processes
+
+
 def training_data(wildcards):
-    """The description of the data, with checksums; nothing for data of the user's own."""
+    """Public data in data_dir; or the description of shipped data, with checksums."""
     dataset = CONFIG.training.tasks[wildcards.task].dataset
+    if dataset in LAYOUTS:
+        fetched = fetched_datasets()
+        message = describe_missing(PUBLIC_DATASETS - fetched, CONFIG.data_dir)
+        if message is not None:
+            raise WorkflowError(message)
+        return LAYOUTS[dataset].paths(CONFIG.data_dir)
     return (
         []
         if CONFIG.data_dir
         else product_file(f"equinox/training/data/{dataset}/source.yaml")
     )
+
+
+def fetched_datasets():
+    return {
+        name
+        for name in PUBLIC_DATASETS
+        if CONFIG.download and CONFIG.data_dir and LAYOUTS[name].downloads
+    }
 
 
 def workload_file(name):

@@ -1,4 +1,11 @@
-CLAIM_TABLES = ["accuracy", "density", "sensitivity", "sobol", "colocation"]
+CLAIM_TABLES = [
+    "accuracy",
+    "equivalence",
+    "density",
+    "sensitivity",
+    "sobol",
+    "colocation",
+]
 
 
 rule claims:
