@@ -26,9 +26,9 @@ FIGURES = {
     for name, tables in figure_tables().items()
     if set(tables) <= set(TABLES)
 }
-PUBLIC_DATASETS = {CONFIG.training.tasks[task].dataset for task in CONFIG.training.runs} & set(
-    LAYOUTS
-)
+PUBLIC_DATASETS = {
+    CONFIG.training.tasks[task].dataset for task in CONFIG.training.runs
+} & set(LAYOUTS)
 IMPORTS = grimp.build_graph("equinox", cache_dir=None)
 
 
