@@ -19,7 +19,15 @@ def load_plan(overrides: Mapping[str, Any]) -> Config:
         ValueError: as of `load_config`, or a name is not that of an encoding, policy, workload or
             technology; the message has key, value and the known names.
     """
-    config = load_config(overrides)
+    return check_plan(load_config(overrides))
+
+
+def check_plan(config: Config) -> Config:
+    """Return `config` if every name in it is that of something that exists.
+
+    Raises:
+        ValueError: as of `load_plan`.
+    """
     for key, name, known in _names(config):
         if name not in known:
             close = get_close_matches(name, sorted(known), n=1)

@@ -6,7 +6,7 @@ from equinox.config import CONFIG_DIR
 from equinox.plan import load_plan, training_name
 
 
-@pytest.mark.parametrize("scale", ["default", "smoke"])
+@pytest.mark.parametrize("scale", ["default", "smoke", "full"])
 def test_every_scale_names_only_what_there_is(scale):
     assert load_plan({"scale": scale}).scale == scale
 

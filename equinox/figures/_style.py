@@ -87,17 +87,23 @@ LOOKS: Mapping[str, Look] = {
         # parts of an accelerator
         ("multipliers", "multipliers", BLUE, "o"),
         ("adder_trees", "adder trees", SKY, "s"),
+        ("exponent_adders", "exponent adders", BLACK, "o"),
+        ("to_float_converters", "converters to float", PINK, "^"),
         ("accumulators", "accumulators", PURPLE, "D"),
-        ("converters", "converters", PINK, "^"),
         ("registers", "registers", GREEN, "v"),
         ("clock", "clock", LIME, "P"),
-        ("sram", "SRAM", ORANGE, "X"),
+        ("to_block_converters", "converters to blocks", "#8f2d56", "^"),
+        ("sram", "SRAM (power: reads)", ORANGE, "X"),
+        ("sram_writes", "SRAM writes", "#f7c97f", "X"),
         ("wires", "wires", BROWN, "*"),
         ("simd", "SIMD", VERMILION, "h"),
-        ("controller", "controller", BLACK, "o"),
+        ("instruction_memory", "instruction memory", "#1b1b3a", "o"),
+        ("request_dispatcher", "request dispatcher", "#4f5d75", "o"),
+        ("scheduler", "scheduler", "#9da9bb", "o"),
         ("hbm_interface", "HBM interface", GRAY, "s"),
         ("host_interface", "host interface", PALE, "D"),
         ("leakage", "leakage", YELLOW, "^"),
+        ("dram", "DRAM", "#c7e9f1", "s"),
     )
 }
 _ORDER = {name: index for index, name in enumerate(LOOKS)}

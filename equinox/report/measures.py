@@ -226,6 +226,10 @@ _OF_ONE_MACHINE = " of the default's 500 us design and its fixed-point twin, not
 _STATED = dict.fromkeys(("encoding_area", "encoding_power", "energy_like_fixed8"), _OF_ONE_MACHINE)
 
 
+#: One plus the other: of the same variance.
+_VARIES_LIKE = {"energy_like_fixed8": "encoding_power"}
+
+
 def _studied(tables: Tables, quantity: str, factor: float = 1.0) -> Measurement:
     """Return a quantity's baseline with the 5th to 95th percentile of its Monte Carlo draws.
 
@@ -248,10 +252,22 @@ def _studied(tables: Tables, quantity: str, factor: float = 1.0) -> Measurement:
             [
                 f"{quantity}{_STATED.get(quantity, '')}",
                 f"interval: 5 to 95 % of {len(draws)} draws of all constants",
+                *_chosen_anew(tables["sensitivity"], quantity, factor),
                 *_moved_most(rows),
+                *_decided_by(tables["sobol"], quantity),
             ]
         ),
     )
+
+
+def _chosen_anew(sensitivity: pd.DataFrame, quantity: str, factor: float) -> list[str]:
+    """Return the interval over draws that choose the design anew, of a quantity that does not."""
+    rows = sensitivity[sensitivity["quantity"] == f"{quantity}_searched"]
+    draws = rows.loc[rows["study"] == "monte_carlo", "value"].dropna()
+    if draws.empty:
+        return []
+    low, high = np.percentile(factor * draws, [5, 95])
+    return [f"{low:.3g} to {high:.3g} with the design chosen anew in each draw"]
 
 
 def _moved_most(rows: pd.DataFrame) -> list[str]:
@@ -265,6 +281,14 @@ def _moved_most(rows: pd.DataFrame) -> list[str]:
         f"{name} ({ends.loc[name, 'min']:.3g} to {ends.loc[name, 'max']:.3g})" for name in widest
     ]
     return [f"moved most by {' and '.join(named)}, alone"]
+
+
+def _decided_by(sobol: pd.DataFrame, quantity: str) -> list[str]:
+    """Return the two constants of the largest total Sobol index, with it."""
+    shares = sobol[sobol["quantity"] == _VARIES_LIKE.get(quantity, quantity)]
+    shares = shares.dropna(subset=["total"]).sort_values("total", ascending=False, kind="stable")
+    named = [f"{row.constant} ({row.total:.2f})" for row in shares[:2].itertuples()]
+    return [f"largest total Sobol index: {' and '.join(named)}"] if named else []
 
 
 def _register_study(claim_id: str, quantity: str, factor: float = 1.0) -> None:

@@ -24,8 +24,8 @@ CHAPTERS = {  # chapter of the report: its question and its figures
     "Design space": (
         "What throughput does relaxing the latency constraint buy, for one area and power budget?",
         (
-            *("pareto_front", "designs_breakdown", "sensitivity", "design_choices"),
-            "experiment_comparison",
+            *("pareto_front", "designs_breakdown", "sensitivity", "deciding_constants"),
+            *("design_choices", "experiment_comparison"),
         ),
     ),
     "Co-location": (

@@ -7,6 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
+from equinox.commands import run
 from equinox.config.checks import from_json
 from equinox.config.training import TrainingJob
 
@@ -65,4 +66,4 @@ def _train(job: TrainingJob, output: Path, folder: Path, curve: Path | None) -> 
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

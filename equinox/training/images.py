@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from equinox.config.training import Task
 from equinox.training.architectures import IMAGE_MODELS
-from equinox.training.datasets import Images, load_images
+from equinox.training.datasets import load_images
+from equinox.training.original import Images
 from equinox.training.problem import ALONE, Problem, Step
 
 #: Top, left and whether mirrored, each (batch, 1).

@@ -3,11 +3,10 @@
 from contextlib import nullcontext
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from equinox.encodings import encoded_products, encoded_weights
-from equinox.training.models import Dropout, scale_convolutions
+from equinox.training.models import scale_convolutions
 
 
 class LibraryModel(nn.Module):
@@ -50,9 +49,10 @@ def bert(
     heads: int,
     sequence_length: int,
     dropout: float,
-    generator: torch.Generator,
 ) -> LibraryModel:
     """Return a BERT that predicts masked words: `depth` layers of `width`.
+
+    It drops values by PyTorch's own generator.
 
     Raises:
         ValueError: transformers is not installed.
@@ -70,12 +70,7 @@ def bert(
         hidden_dropout_prob=dropout,
         attention_probs_dropout_prob=dropout,
     )
-    model = transformers.BertForMaskedLM(config)
-    for module in list(model.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, nn.Dropout):
-                setattr(module, name, Dropout(child.p, generator))
-    return LibraryModel(model)
+    return LibraryModel(transformers.BertForMaskedLM(config))
 
 
 def _transformers() -> Any:

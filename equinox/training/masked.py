@@ -45,6 +45,7 @@ class MaskedProblem(Problem):
 
     def build(self, generator: torch.Generator) -> nn.Module:
         """Return the model with new weights."""
+        del generator
         return bert(
             vocabulary=self.vocabulary,
             width=self.task.width,
@@ -52,7 +53,6 @@ class MaskedProblem(Problem):
             heads=self.task.heads,
             sequence_length=self.task.sequence_length,
             dropout=self.task.dropout,
-            generator=generator,
         )
 
     def epoch(

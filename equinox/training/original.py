@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
 
 Part: TypeAlias = Literal["train", "test"]
 
@@ -54,7 +55,7 @@ def read_cifar100(folder: Path, part: Part) -> Images:
         content = _ArraysOnly(io.BytesIO(path.read_bytes()), encoding="bytes").load()
         pixels = np.asarray(content[b"data"], dtype=np.uint8).reshape(-1, 3, 32, 32)
         labels = np.asarray(content[b"fine_labels"], dtype=np.uint8)
-    except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, IndexError) as error:
+    except (pickle.UnpicklingError, EOFError, LookupError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no pickle of CIFAR-100 ({error}); get it anew") from error
     return _checked(path, pixels, labels, classes=100)
 
@@ -70,7 +71,14 @@ def read_svhn(folder: Path, part: Part) -> Images:
         content = loadmat(path, variable_names=["X", "y"])
         pixels = np.ascontiguousarray(content["X"].transpose(3, 2, 0, 1)).astype(np.uint8)
         labels = (content["y"].ravel() % 10).astype(np.uint8)
-    except (OSError, KeyError, TypeError, ValueError, NotImplementedError) as error:
+    except (
+        OSError,
+        LookupError,
+        TypeError,
+        ValueError,
+        NotImplementedError,
+        MatReadError,
+    ) as error:
         raise ValueError(f"{path} is no file of SVHN ({error}); get it anew") from error
     return _checked(path, pixels, labels, classes=10)
 

@@ -25,7 +25,8 @@ class TransformerBlock(nn.Module):
         attended, _ = self.attention(y, y, y, attn_mask=mask, need_weights=False)
         x = x + self.dropout(attended)
         y = self.contract(functional.gelu(self.expand(self.norm2(x))))
-        return x + self.dropout(y)
+        outputs: Tensor = x + self.dropout(y)
+        return outputs
 
 
 class Transformer(nn.Module):

@@ -45,7 +45,7 @@ _KEYS: Mapping[str, Mapping[str, Sequence[object]]] = {
     "breakdown": {
         "design": (*_DESIGNS, "fixed_point_inference"),
         "encoding": ("hbfp8_16",),
-        "component": ("multipliers", "registers", "sram", "hbm_interface", "controller", "new_one"),
+        "component": ("multipliers", "registers", "sram", "hbm_interface", "scheduler", "new_one"),
     },
     "sensitivity": {
         "study": ("one_at_a_time", "monte_carlo"),
@@ -55,6 +55,10 @@ _KEYS: Mapping[str, Mapping[str, Sequence[object]]] = {
             *("throughput_500us", "near_optimal", "encoding_power", "encoding_area"),
             *("controller_area", "controller_power", "energy_like_fixed8", "hbfp8_over_bf16"),
         ),
+    },
+    "sobol": {
+        "quantity": ("throughput_500us", "near_optimal", "encoding_power", "controller_area"),
+        "constant": tuple(f"a_constant_{i}" for i in range(20)),
     },
     "colocation": {
         "design": _DESIGNS,
@@ -162,6 +166,15 @@ def _choices(baseline: pd.DataFrame) -> list[pd.DataFrame]:
     return found
 
 
+def _adjust_sobol(frame: pd.DataFrame) -> pd.DataFrame:
+    for order in ("first", "total"):
+        share = frame[order] / 5000
+        frame = frame.assign(
+            **{order: share, f"{order}_low": share - 0.1, f"{order}_high": share + 0.1}
+        )
+    return frame
+
+
 def _adjust_colocation(frame: pd.DataFrame) -> pd.DataFrame:
     shares = [column for column in frame if column.endswith("_share")]
     frame[shares] = frame[shares].div(frame[shares].sum(axis=1), axis=0)
@@ -190,6 +203,7 @@ _ADJUST = {
     "accuracy": _adjust_accuracy,
     "equivalence": _adjust_equivalence,
     "sensitivity": _adjust_sensitivity,
+    "sobol": _adjust_sobol,
     "colocation": _adjust_colocation,
     "fleet": _adjust_fleet,
 }

@@ -179,12 +179,31 @@ def test_every_published_row_gets_a_verdict_and_fits_the_table(repository):
         "equivalence": equivalence({}),
         "density": pd.DataFrame(columns=DENSITY),
         "sensitivity": pd.DataFrame(columns=["quantity", "study", "value"]),
+        "sobol": pd.DataFrame(columns=["quantity", "constant", "total"]),
         "colocation": pd.DataFrame(columns=["design", "workload", "scheduling", "batching"]),
     }
     table = check_table(claims_table(claims, empty), "claims")
     assert set(table["id"]) == {entry.id for entry in claims}
     text = claims_markdown(table, scale="smoke")
     assert all(f"`{entry.id}`" in text for entry in claims)
+
+
+def test_a_claim_on_hardware_states_its_interval_and_what_decides_it():
+    values = {"baseline": [1.0], "monte_carlo": [0.5, 1.5], "one_at_a_time": [0.9, 1.2]}
+    rows = [
+        {"quantity": quantity, "study": study, "constant": "clock", "value": scale * value}
+        for quantity, scale in (("encoding_area", 0.01), ("encoding_area_searched", 0.02))
+        for study, found in values.items()
+        for value in found
+    ]
+    shares = [("clock", 0.2), ("register_j", 0.7), ("bank", 0.1)]
+    sobol = [{"quantity": "encoding_area", "constant": c, "total": t} for c, t in shares]
+    tables = {"sensitivity": pd.DataFrame(rows), "sobol": pd.DataFrame(sobol)}
+    found = MEASURES["equinox.encoding_area"](tables)
+    assert (found.value, found.low, found.high) == pytest.approx((1.0, 0.55, 1.45))
+    assert "1.1 to 2.9 with the design chosen anew in each draw" in found.how
+    assert "moved most by clock (0.9 to 1.2), alone" in found.how
+    assert "largest total Sobol index: register_j (0.70) and clock (0.20)" in found.how
 
 
 def test_every_measure_belongs_to_a_published_row(repository):

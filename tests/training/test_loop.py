@@ -144,8 +144,8 @@ def interrupt(monkeypatch, seed: int, epoch: int) -> None:
 #: What has a state of its own: momentum, moments, stochastic rounding of operands and of stored
 #: weights, dropout, augmentation, the running means of norms, averaged weights.
 RESUMED = {
-    "fp32 with dropout": {"model": "densenet", "depth": 7, "width": 4, "dropout": 0.2},
-    "rounding": {"model": "resnet8", "width": 4, "augment": True},
+    "dropout": {"model": "densenet", "depth": 7, "width": 4, "dropout": 0.2, "train_size": 64},
+    "rounding": {"model": "resnet8", "width": 4, "augment": True, "train_size": 64},
     "text": {},
 }
 ROUNDED = {"base": "hbfp6_16", "rounding": "stochastic", "storage_rounding": "stochastic"}
@@ -156,7 +156,7 @@ def test_an_interrupted_job_resumes_after_its_last_epoch_bit_for_bit(
     make_job, text_task, tmp_path, monkeypatch, caplog, kind
 ):
     task = text_task if kind == "text" else None
-    changes = {} if kind == "fp32 with dropout" else {"definition": ROUNDED}
+    changes = {} if kind == "dropout" else {"definition": ROUNDED}
     encoding = "rounded" if changes else "fp32"
     job = make_job(encoding, seeds=(0, 1), task=task, **changes, **RESUMED[kind])
     expected = loop.train(job)

@@ -1,5 +1,6 @@
 # Config, and what a job depends on. No science here.
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -9,9 +10,16 @@ from snakemake.exceptions import WorkflowError
 from equinox.accelerator import technology_files
 from equinox.plan import load_plan, scale_of, training_name
 from equinox.config.checks import to_jsonable
-from equinox.dependencies import ROOT, figure_tables, product_file, source_files
+from equinox import dependencies
+from equinox.dependencies import ROOT, figure_tables
 from equinox.tables import TABLES as DECLARED_TABLES
 from equinox.training.layouts import LAYOUTS, describe_missing
+
+if not os.access(".", os.W_OK):
+    raise WorkflowError(
+        f"{Path.cwd()} is read-only; run in a folder that you may write to, "
+        f"with --snakefile {ROOT / 'Snakefile'}"
+    )
 
 # `config` holds what the user changes (--config, --configfile, or a module's config).
 try:
@@ -45,13 +53,23 @@ shell.prefix(
 )
 
 
+def product_file(path):
+    """A file of the product: it comes with the jobs, also where results are in a remote storage."""
+    return local(dependencies.product_file(path))
+
+
 def code(*modules):
-    return source_files(IMPORTS, modules)
+    return [local(path) for path in dependencies.source_files(IMPORTS, modules)]
 
 
 def technology_inputs(space):
     """The constant set of a design space, then those that it is based on."""
     return [product_file(path) for path in technology_files(space.technology)]
+
+
+def growing(amount):
+    """A resource that is doubled, tripled, ... when a job is tried again."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 def as_json(record):

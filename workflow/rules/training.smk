@@ -14,10 +14,12 @@ rule train:
         curve="<training>/logs/train/{task}/{encoding}.csv",
     benchmark:
         "<training>/benchmarks/train/{task}/{encoding}.tsv"
+    group:
+        "train"
     threads: training_processes
     resources:
-        mem_mb=CONFIG.training.memory_mb,
-        runtime=CONFIG.training.runtime_min,
+        mem_mb=growing(CONFIG.training.memory_mb),
+        runtime=growing(CONFIG.training.runtime_min),
     params:
         job=training_job,
         checkpoints=f"results/{training_name(CONFIG)}/checkpoints/{{task}}/{{encoding}}",
@@ -62,8 +64,8 @@ rule collect_accuracy:
     benchmark:
         "<results>/benchmarks/accuracy.tsv"
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     message:
         "Collect the accuracy of all runs"
     shell:
