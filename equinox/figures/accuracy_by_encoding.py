@@ -60,7 +60,7 @@ def _draw_task(
     end = _FARTHEST * margin
     draw_margin(axes, margin, vertical=True)
     for name in (name for name in encodings if name in rows.index):
-        row, place = rows.loc[name], encodings.index(name)
+        row, place = rows[rows.index == name].iloc[0], encodings.index(name)
         pairs = _pairs(final, name, relative=first["metric"] == "perplexity")
         draw_outcome(axes, row, place, pairs, color=look(name).color, end=end)
     label, scale = metric(first["metric"])
@@ -79,5 +79,6 @@ def _pairs(final: pd.DataFrame, encoding: str, *, relative: bool) -> pd.Series:
     if not {"fp32", encoding} <= set(by_seed.index.get_level_values("encoding")):
         return pd.Series(dtype=float)
     reference = by_seed.loc["fp32"]
-    change = by_seed.loc[encoding] - reference
-    return 100 * (change / reference if relative else change).dropna()
+    change: pd.Series = by_seed.loc[encoding] - reference
+    share: pd.Series = change / reference if relative else change
+    return 100 * share.dropna()

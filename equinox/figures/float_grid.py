@@ -37,7 +37,7 @@ def plot(published: Mapping[str, float], equivalence: pd.DataFrame) -> Figure:
     norm = SymLogNorm(linthresh=0.5, vmin=-top, vmax=top)
     axes.imshow(cells, cmap="RdBu_r", norm=norm, aspect="auto", origin="lower", alpha=0.75)
     for (line, column), value in np.ndenumerate(cells.to_numpy()):
-        runs = diverged.iloc[line, column]
+        runs = float(diverged.to_numpy(float)[line, column])
         text = f"{runs:.0f} div." if runs > 0 else "" if np.isnan(value) else f"{value:+.2g}"
         axes.text(column, line, text, ha="center", va="center", fontsize=7)
     axes.grid(visible=False)

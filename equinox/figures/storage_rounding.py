@@ -32,7 +32,8 @@ def plot(published: Mapping[str, float], equivalence: pd.DataFrame) -> Figure:
     rows = rows[rows["gradient_rounding"] == most_frequent(rows["gradient_rounding"])]
     widths = rows.groupby(["task", "mantissa_bits"])["storage_bits"].nunique()
     task = str(widths.groupby("task").sum().idxmax())
-    swept = sorted(widths[task].sort_values(ascending=False, kind="stable").index[:2])
+    of_task = widths[widths.index.get_level_values("task") == task].droplevel("task")
+    swept = sorted(of_task.sort_values(ascending=False, kind="stable").index[:2])
     rows = rows[(rows["task"] == task) & rows["mantissa_bits"].isin(swept)]
     rows = rows.drop_duplicates(["mantissa_bits", "storage_bits", "storage_rounding"])
     figure = new_figure(COLUMN_IN, 2.4)

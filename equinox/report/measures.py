@@ -36,8 +36,8 @@ class Measurement:
 
     def scaled(self, factor: float) -> "Measurement":
         """Return the measurement in a unit that is `factor` times smaller."""
-        ends = {"low": factor * self.low, "high": factor * self.high}
-        return replace(self, value=factor * self.value, **ends)
+        value, low, high = (factor * end for end in (self.value, self.low, self.high))
+        return replace(self, value=value, low=low, high=high)
 
 
 Measure = Callable[[Tables], Measurement]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 from torch import nn
+from torch.utils import deterministic as deterministic_mode
 
 from equinox.config.training import TrainingJob
 from equinox.encodings import Encoding, get_encoding, set_encoding
@@ -24,6 +25,7 @@ from equinox.training.recipe import learning_rate
 from equinox.training.run import Run, start_run, uses_autocast
 
 _LOG = logging.getLogger(__name__)
+_FILL = "fill_uninitialized_memory"  # a property that PyTorch's type hints do not know
 
 
 def train(
@@ -203,12 +205,12 @@ def _one_deterministic_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.set_flush_denormal(False)
-    filling = torch.utils.deterministic.fill_uninitialized_memory
-    torch.utils.deterministic.fill_uninitialized_memory = False  # it finds bugs, and takes time
+    filling = getattr(deterministic_mode, _FILL)
+    setattr(deterministic_mode, _FILL, False)  # it finds bugs, and takes time
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what CUDA needs for that
     try:
         yield
     finally:
-        torch.utils.deterministic.fill_uninitialized_memory = filling
+        setattr(deterministic_mode, _FILL, filling)
         torch.use_deterministic_algorithms(deterministic)
         torch.set_num_threads(threads)

@@ -147,3 +147,14 @@ def test_a_format_refuses_bits_it_cannot_have():
         BlockFloat(exponent_bits=11)
     with pytest.raises(ValueError, match="exponent_bits is 9"):
         Float(exponent_bits=9, mantissa_bits=8)
+
+
+def test_floating_point_of_any_width_is_derived():
+    choices = {"exponent_bits": 4, "mantissa_bits": 3, "finite": True}
+    encoding = derive_encoding("e4m2", base="bf16", overrides=choices)
+    assert encoding.w == encoding.x == encoding.grad == Float(**choices)
+    assert encoding.storage == get_encoding("bf16").storage
+    stochastic = {**choices, "gradient_rounding": "stochastic"}
+    assert derive_encoding("e", base="bf16", overrides=stochastic).grad.rounding == "stochastic"
+    with pytest.raises(ValueError, match=r"e: no choice 'storage_bits'; known are exponent_bits"):
+        derive_encoding("e", base="bf16", overrides={"storage_bits": 8})

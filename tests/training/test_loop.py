@@ -234,6 +234,7 @@ def test_each_epoch_is_logged_in_a_line(make_job, caplog):
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 4
     assert lines[2].startswith("train tiny fp32 seed 1: epoch 1/2, loss ")
+    assert "samples/s" in lines[2]
     assert "s/epoch" in lines[2]
     assert lines[3].endswith(", 0 s left")
 
@@ -248,3 +249,17 @@ def test_an_unknown_model_or_encoding_is_an_error(make_job):
 def test_fewer_images_than_a_batch_are_an_error(make_job):
     with pytest.raises(ValueError, match="train_size is 8, less than one batch of 16"):
         loop.train(make_job(train_size=8))
+
+
+def test_each_epoch_is_a_row_of_the_csv_that_goes_on_after_a_break(make_job, tmp_path):
+    job, path = make_job(seeds=(0, 1), epochs=2), tmp_path / "logs" / "tiny.csv"
+    path.parent.mkdir()
+    path.write_text("of another job\n")
+    kept = checkpoints_of(job, tmp_path)
+    kept.write_rows(0, loop.train(make_job(epochs=2), curve=path))
+    rows = loop.train(job, checkpoints=kept, curve=path)
+    found = pd.read_csv(path)
+    assert found["seed"].tolist() == [0, 0, 1, 1]
+    assert found["error"].tolist() == rows["value"].tolist()
+    assert found["train_loss"].tolist() == pytest.approx(rows["train_loss"].tolist())
+    assert (found["samples_per_s"] > 0).all()
