@@ -20,7 +20,7 @@ from equinox.report.runtime import estimate_s, in_words, read_benchmarks
 HANDLER = "DefaultStreamHandler"  # Snakemake's, for the terminal
 _UNKNOWN_JOB_S = 10.0  # of a rule that never ran here
 _ENOUGH = 0.1  # of the work is done: from then on this run's own speed tells the time left
-_ERROR = re.compile(r"^(\w+\.)*\w*(Error|Exception|Interrupt|Warning)\b")
+_ERROR = re.compile(r"^(error: |(\w+\.)*\w*(Error|Exception|Interrupt)\b)")
 _MOST_LINES = 8  # of a job's own message
 
 

@@ -5,50 +5,29 @@ import re
 import pytest
 
 from equinox.config import CONFIG_DIR
-from equinox.plan import load_plan, training_folder
+from equinox.plan import load_plan, training_name
 
 
-@pytest.mark.parametrize("scale", ["default", "smoke"])
+@pytest.mark.parametrize("scale", ["default", "smoke", "full"])
 def test_every_scale_names_only_what_there_is(scale):
     assert load_plan({"scale": scale}).scale == scale
 
 
-def folders(config):
-    runs = config.training.runs
-    return {
-        (task, name): training_folder(config, task, name) for task in runs for name in runs[task]
-    }
-
-
-EXPERIMENTS = sorted(path.stem for path in CONFIG_DIR.glob("experiments/*.yaml"))
-
-
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_every_experiment_has_a_plan_and_a_comment_on_what_it_teaches(name):
-    config = load_plan({"experiment": name})
-    assert config.name == f"default@{name}"
-    text = (CONFIG_DIR / "experiments" / f"{name}.yaml").read_text()
-    assert re.search(r"^#.*\bTeaches\b", text, re.MULTILINE)
-
-
-@pytest.mark.parametrize("name", sorted({*EXPERIMENTS} - {"mx"}))
-def test_an_experiment_on_hardware_or_requests_trains_nothing_again(name):
-    assert set(folders(load_plan({"experiment": name})).values()) == {"default"}
-
-
-def test_an_experiment_that_adds_encodings_trains_those_alone():
-    found = folders(load_plan({"experiment": "mx"}))
-    own = {run for run, folder in found.items() if folder == "default@mx"}
-    assert own
-    assert {encoding for _, encoding in own} == {"mxint8", "mxfp8_e4m3", "mxfp4"}
+@pytest.mark.parametrize("path", sorted(CONFIG_DIR.glob("experiments/*.yaml")), ids=str)
+def test_every_experiment_has_a_plan_says_what_it_teaches_and_trains_only_if_it_must(path):
+    config = load_plan({"experiment": path.stem})
+    assert config.name == f"default@{path.stem}"
+    trains = path.stem == "mx"  # the one that adds encodings to train
+    assert training_name(config) == ("default@mx" if trains else "default")
+    assert re.search(r"^#.*\bTeaches\b", path.read_text(), re.MULTILINE)
 
 
 def test_an_experiment_on_training_has_runs_of_its_own():
     changed = {"training": {"tasks": {"mlp": {"epochs": 2}}}}
-    found = folders(load_plan({"experiment": "short", **changed}))
-    assert {folder for (task, _), folder in found.items() if task == "mlp"} == {"default@short"}
-    assert {folder for (task, _), folder in found.items() if task != "mlp"} == {"default"}
-    assert set(folders(load_plan(changed)).values()) == {"default"}
+    assert training_name(load_plan({"experiment": "short", **changed})) == "default@short"
+    fewer = {"training": {"runs": {"mlp": {"fp32": 6}}}}
+    assert training_name(load_plan({"experiment": "fewer", **fewer})) == "default"
+    assert training_name(load_plan(changed)) == "default"
 
 
 @pytest.mark.parametrize(
@@ -69,3 +48,9 @@ def test_an_experiment_on_training_has_runs_of_its_own():
 def test_an_unknown_name_is_told_with_the_known_ones(override, message):
     with pytest.raises(ValueError, match=message):
         load_plan(override)
+
+
+def test_a_boost_of_an_unknown_encoding_is_told():
+    boosts = {"training": {"boosts": {"odd": {"first": "hbfp4_16", "last": "hbfp9"}}}}
+    with pytest.raises(ValueError, match=r"training.boosts.odd.last = 'hbfp9' is not known"):
+        load_plan(boosts)

@@ -6,13 +6,14 @@ import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from equinox.commands import run
 from equinox.dependencies import ROOT
 from equinox.report.artifact import write_artifact
 from equinox.report.claims import claims_table, read_claims
 from equinox.report.describe import describe
+from equinox.report.environment import code_version, provenance
 from equinox.report.markdown import claims_markdown
 from equinox.report.page import Drawing, render_page, render_runtime
-from equinox.report.provenance import code_version, provenance
 from equinox.report.runtime import read_benchmarks
 from equinox.tables import check_table, read_table, write_table
 
@@ -78,4 +79,4 @@ def _write(path: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

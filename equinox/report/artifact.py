@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from equinox.report.provenance import code_version, git_commit
+from equinox.report.environment import code_version, git_commit
 
 METADATA, CHECKSUMS = "ro-crate-metadata.json", "SHA256SUMS"
 _KINDS = {  # what a file of the archive is, by its ending

@@ -12,8 +12,8 @@ import pandas as pd
 
 from equinox.dependencies import figure_captions, figure_tables
 from equinox.report.chapters import Chapter, figure_of, read_chapters, shows
+from equinox.report.environment import sections
 from equinox.report.markdown import SIGNS, in_order, quantity
-from equinox.report.provenance import sections
 from equinox.report.runtime import by_stage, in_words
 from equinox.tables import TABLES
 
@@ -23,6 +23,7 @@ _NARROW_PT = 300.0  # figures up to this width are those of one column of a page
 #: Sections of the config that a table rests on, beside its chapter's other tables.
 RESTS_ON: Mapping[str, tuple[str, ...]] = {
     "accuracy": ("training",),
+    "equivalence": ("training",),
     "colocation": ("design_space", "colocation"),
     "fleet": ("design_space", "colocation"),
     "claims": ("training", "design_space", "colocation"),

@@ -1,97 +1,88 @@
-"""What made a result: code, config, seeds, versions and kind of machine; no times, no host."""
+"""Print the ancestry of a table, down to constants and seeds: FILE.parquet."""
 
-import hashlib
-import os
-import platform
-import subprocess
+import argparse
+import json
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import yaml
+import pyarrow as pa
 
-from equinox.dependencies import ROOT
+from equinox.provenance import code_sha256, file_sha256
+from equinox.tables import read_origin
 
-#: Packages whose versions may change a result.
-PACKAGES = (
-    *("matplotlib", "numba", "numpy", "pandas", "pyarrow", "scipy", "seaborn"),
-    *("snakemake", "torch"),
-)
-_CODE = ("Snakefile", "workflow", "equinox", "config")
-_ENDINGS = {".py", ".smk", ".yaml", ".html", ".css", ".js", ".mplstyle", ""}
+DIGITS = 12  # of a SHA-256, enough for a reader to compare
 
 
-def provenance(*, code: str, config: Mapping[str, Any]) -> dict[str, str]:
-    """Return what made a page, by name, all of it the same for each run on one machine."""
-    return {
-        "Code": f"sha256 {code}",
-        "Git commit": git_commit(),
-        "Scale": str(config["scale"]),
-        "Experiment": str(config["experiment"] or "none"),
-        "Seeds": seeds(config),
-        "Python": f"{platform.python_implementation()} {platform.python_version()}",
-        "Packages": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
-        "Machine": f"{platform.system()} {platform.machine()}, {processor()}",
-    }
-
-
-def code_version(root: Path = ROOT) -> str:
-    """Return the first 16 digits of the SHA-256 of all code and config under `root`."""
-    digest = hashlib.sha256()
-    for path in sorted(_sources(root)):
-        digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:16]
-
-
-def _sources(root: Path) -> Iterator[Path]:
-    for name in _CODE:
-        if (root / name).is_file():
-            yield root / name
-        for folder, inner, files in os.walk(root / name):
-            inner[:] = [item for item in inner if item != "__pycache__"]
-            found = (Path(folder, file) for file in files)
-            yield from (path for path in found if path.suffix in _ENDINGS)
-
-
-def git_commit(root: Path = ROOT) -> str:
-    """Return the commit that is checked out at `root`, and whether files differ from it."""
-    if not (root / ".git").exists():
-        return "none: not a git checkout"
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty=, with changes"]
+def main() -> None:
+    """Print what a file was made from, and what that was made from."""
+    parser = argparse.ArgumentParser(
+        prog="python -m equinox.report.provenance", description=__doc__
+    )
+    parser.add_argument("file", type=Path)
     try:
-        done = subprocess.run(
-            [*command, "--abbrev=40", "--exclude=*"], capture_output=True, text=True, check=True
+        print("\n".join(ancestry(parser.parse_args().file)))
+    except ValueError as error:
+        parser.error(str(error))
+
+
+def ancestry(path: Path, *, seen: set[Path] | None = None) -> Iterator[str]:
+    """Yield the lines of the ancestry of a table's file: itself, then its inputs, indented.
+
+    Each file has its SHA-256 now; an input that has changed since the table was made, and code that
+    has, is marked. A table that two others rest on is described once.
+
+    Raises:
+        ValueError: the file is missing, is not Parquet, or does not say where it comes from.
+    """
+    origin = _origin(path)
+    seen = set() if seen is None else seen
+    yield f"{path}  sha256 {file_sha256(path)[:DIGITS]}"
+    if path in seen:
+        yield "  as above"
+        return
+    seen.add(path)
+    yield from (f"  {line}" for line in _job(origin))
+    for name, digest in origin["inputs"].items():
+        yield from (f"  {line}" for line in _input(Path(name), digest, seen))
+
+
+def _origin(path: Path) -> Mapping[str, Any]:
+    try:
+        origin = read_origin(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise ValueError(f"{path} cannot be read as Parquet: {error}") from None
+    if origin is None:
+        raise ValueError(
+            f"{path} does not say where it comes from; tables that the workflow makes do: "
+            "delete it and run snakemake again"
         )
-    except (OSError, subprocess.CalledProcessError) as error:
-        return f"unknown: {error}"
-    return done.stdout.strip()
+    return origin
 
 
-def seeds(config: Mapping[str, Any]) -> str:
-    """Return in words which seeds a run with `config` draws from."""
-    most = max(n for runs in config["training"]["runs"].values() for n in runs.values())
-    arrivals = ", ".join(map(str, config["colocation"]["seeds"]))
-    draws = config["design_space"]["monte_carlo_seed"]
-    return f"training 0 to {most - 1}, arrivals {arrivals}, Monte Carlo {draws}"
+def _job(origin: Mapping[str, Any]) -> Iterator[str]:
+    given = " ".join(f"{name}={value}" for name, value in origin["arguments"].items())
+    yield f"made by  python -m {origin['module']} {given}".rstrip()
+    same = code_sha256(origin["module"]) == origin["code_sha256"]
+    note = "" if same else "  (the code has changed since)"
+    yield f"code     sha256 {origin['code_sha256'][:DIGITS]}{note}"
+    if origin["config"]:
+        yield f"config   sha256 {origin['config_sha256'][:DIGITS]}"
+        for value in origin["config"].values():
+            yield from (f"  {key}: {json.dumps(item)}" for key, item in value.items())
+    yield "packages " + " ".join(f"{name}={v}" for name, v in origin["packages"].items())
 
 
-def processor() -> str:
-    """Return the model of the processor, or its family where the system does not tell."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or "unknown processor"
+def _input(path: Path, digest: str, seen: set[Path]) -> Iterator[str]:
+    if not path.is_file():
+        yield f"{path}  sha256 {digest[:DIGITS]}  (no longer there)"
+    elif file_sha256(path) != digest:
+        yield f"{path}  sha256 {digest[:DIGITS]}  (has changed since)"
+    elif path.suffix == ".parquet":
+        yield from ancestry(path, seen=seen)
+    else:
+        yield f"{path}  sha256 {digest[:DIGITS]}"
 
 
-def sections(config: Mapping[str, Any]) -> dict[str, str]:
-    """Return each section of `config` as YAML; what is in no section is in `run`."""
-    parts = {name: value for name, value in config.items() if isinstance(value, dict)}
-    run = {name: value for name, value in config.items() if name not in parts}
-    return {
-        name: yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=None)
-        for name, value in {"run": run, **parts}.items()
-    }
+if __name__ == "__main__":
+    main()

@@ -17,9 +17,11 @@ rule simulate:
         "<results>/logs/simulate/{workload}/{design}.log",
     benchmark:
         "<results>/benchmarks/simulate/{workload}/{design}.tsv"
+    group:
+        "colocation"
     resources:
-        mem_mb=1500,
-        runtime=60,
+        mem_mb=growing(1500),
+        runtime=growing(60),
     params:
         config=COLOCATION,
     message:
@@ -28,7 +30,7 @@ rule simulate:
         "python -m equinox.colocation simulate --config {params.config:q}"
         " --design {wildcards.design} --designs {input.designs}"
         " --technology {input.technology} --workload {input.workload}"
-        " --training-workload {input.training} --output {output} > {log} 2>&1"
+        " --training-workload {input.training} --output {output} 2>&1 | tee {log}"
 
 
 rule colocation:
@@ -45,13 +47,15 @@ rule colocation:
         "<results>/logs/colocation.log",
     benchmark:
         "<results>/benchmarks/colocation.tsv"
+    group:
+        "colocation"
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     message:
         "Collect the simulations"
     shell:
-        "python -m equinox.tables colocation {input.parts} --output {output} > {log} 2>&1"
+        "python -m equinox.tables colocation {input.parts} --output {output} 2>&1 | tee {log}"
 
 
 rule fleet:
@@ -65,9 +69,11 @@ rule fleet:
         "<results>/logs/fleet.log",
     benchmark:
         "<results>/benchmarks/fleet.tsv"
+    group:
+        "colocation"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         config=COLOCATION,
     message:
@@ -75,4 +81,4 @@ rule fleet:
     shell:
         "python -m equinox.colocation fleet --config {params.config:q}"
         " --colocation {input.colocation} --designs {input.designs}"
-        " --output {output} > {log} 2>&1"
+        " --output {output} 2>&1 | tee {log}"

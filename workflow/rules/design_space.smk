@@ -17,9 +17,11 @@ rule sweep:
         "<results>/logs/design_space/sweep.log",
     benchmark:
         "<results>/benchmarks/design_space/sweep.tsv"
+    group:
+        "design_space"
     resources:
-        mem_mb=3000,
-        runtime=10,
+        mem_mb=growing(3000),
+        runtime=growing(10),
     params:
         config=DESIGN_SPACE,
     message:
@@ -27,7 +29,7 @@ rule sweep:
     shell:
         "python -m equinox.design_space sweep --config {params.config:q}"
         " --technology {input.technology} --workload {input.workload}"
-        " --output {output} > {log} 2>&1"
+        " --output {output} 2>&1 | tee {log}"
 
 
 rule pareto:
@@ -40,14 +42,16 @@ rule pareto:
         "<results>/logs/design_space/pareto.log",
     benchmark:
         "<results>/benchmarks/design_space/pareto.tsv"
+    group:
+        "design_space"
     resources:
-        mem_mb=2000,
-        runtime=5,
+        mem_mb=growing(2000),
+        runtime=growing(5),
     message:
         "Find the Pareto fronts"
     shell:
         "python -m equinox.design_space pareto --design-space {input.design_space}"
-        " --output {output} > {log} 2>&1"
+        " --output {output} 2>&1 | tee {log}"
 
 
 rule designs:
@@ -63,9 +67,11 @@ rule designs:
         "<results>/logs/design_space/designs.log",
     benchmark:
         "<results>/benchmarks/design_space/designs.tsv"
+    group:
+        "design_space"
     resources:
-        mem_mb=2000,
-        runtime=5,
+        mem_mb=growing(2000),
+        runtime=growing(5),
     params:
         config=DESIGN_SPACE,
     message:
@@ -73,7 +79,7 @@ rule designs:
     shell:
         "python -m equinox.design_space designs --config {params.config:q}"
         " --technology {input.technology} --workload {input.workload}"
-        " --design-space {input.design_space} --output {output} > {log} 2>&1"
+        " --design-space {input.design_space} --output {output} 2>&1 | tee {log}"
 
 
 rule breakdown:
@@ -89,9 +95,11 @@ rule breakdown:
         "<results>/logs/design_space/breakdown.log",
     benchmark:
         "<results>/benchmarks/design_space/breakdown.tsv"
+    group:
+        "design_space"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         config=DESIGN_SPACE,
     message:
@@ -99,7 +107,7 @@ rule breakdown:
     shell:
         "python -m equinox.design_space breakdown --config {params.config:q}"
         " --technology {input.technology} --workload {input.workload}"
-        " --designs {input.designs} --output {output} > {log} 2>&1"
+        " --designs {input.designs} --output {output} 2>&1 | tee {log}"
 
 
 rule roofline:
@@ -115,9 +123,11 @@ rule roofline:
         "<results>/logs/design_space/roofline.log",
     benchmark:
         "<results>/benchmarks/design_space/roofline.tsv"
+    group:
+        "design_space"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         config=DESIGN_SPACE,
     message:
@@ -125,7 +135,7 @@ rule roofline:
     shell:
         "python -m equinox.design_space roofline --config {params.config:q}"
         " --technology {input.technology} --workload {input.workload}"
-        " --designs {input.designs} --output {output} > {log} 2>&1"
+        " --designs {input.designs} --output {output} 2>&1 | tee {log}"
 
 
 rule sensitivity:
@@ -140,9 +150,11 @@ rule sensitivity:
         "<results>/logs/design_space/sensitivity.log",
     benchmark:
         "<results>/benchmarks/design_space/sensitivity.tsv"
+    group:
+        "design_space"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         config=DESIGN_SPACE,
     message:
@@ -150,7 +162,32 @@ rule sensitivity:
     shell:
         "python -m equinox.design_space sensitivity --config {params.config:q}"
         " --technology {input.technology} --workload {input.workload}"
-        " --output {output} > {log} 2>&1"
+        " --output {output} 2>&1 | tee {log}"
+
+
+rule sobol:
+    input:
+        code=code("equinox.design_space.__main__"),
+        technology=TECHNOLOGY,
+        technology_bases=TECHNOLOGY_BASES,
+        workload=DESIGN_WORKLOAD,
+    output:
+        "<results>/tables/sobol.parquet",
+    log:
+        "<results>/logs/design_space/sobol.log",
+    benchmark:
+        "<results>/benchmarks/design_space/sobol.tsv"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        config=DESIGN_SPACE,
+    message:
+        "Find which constants decide which claims"
+    shell:
+        "python -m equinox.design_space sobol --config {params.config:q}"
+        " --technology {input.technology} --workload {input.workload}"
+        " --output {output} 2>&1 | tee {log}"
 
 
 rule density:
@@ -164,16 +201,18 @@ rule density:
         "<results>/logs/design_space/density.log",
     benchmark:
         "<results>/benchmarks/design_space/density.tsv"
+    group:
+        "design_space"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         config=DESIGN_SPACE,
     message:
         "Compare the cost of arithmetic by encoding"
     shell:
         "python -m equinox.design_space density --config {params.config:q}"
-        " --technology {input.technology} --output {output} > {log} 2>&1"
+        " --technology {input.technology} --output {output} 2>&1 | tee {log}"
 
 
 rule compare:
@@ -189,9 +228,11 @@ rule compare:
         "<results>/logs/design_space/compare.log",
     benchmark:
         "<results>/benchmarks/design_space/compare.tsv"
+    group:
+        "design_space"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         config=as_json(SCALE.design_space),
         name=CONFIG.name,
@@ -201,7 +242,7 @@ rule compare:
     shell:
         "python -m equinox.design_space compare --config {params.config:q}"
         " --technology {input.technology} --workload {input.workload} --designs {input.designs}"
-        " --name {params.name} --scale {params.scale} --output {output} > {log} 2>&1"
+        " --name {params.name} --scale {params.scale} --output {output} 2>&1 | tee {log}"
 
 
 rule design_space:
@@ -213,5 +254,6 @@ rule design_space:
         rules.breakdown.output,
         rules.roofline.output,
         rules.sensitivity.output,
+        rules.sobol.output,
         rules.density.output,
         rules.compare.output,

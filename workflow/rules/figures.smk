@@ -16,16 +16,18 @@ for name, tables in FIGURES.items():
             f"<results>/logs/figures/{name}.log",
         benchmark:
             f"<results>/benchmarks/figures/{name}.tsv"
+        group:
+            "figures"
         resources:
-            mem_mb=1000,
-            runtime=5,
+            mem_mb=growing(1000),
+            runtime=growing(5),
         params:
             name=name,
         message:
             f"Draw the figure {name}"
         shell:
             "python -m equinox.figures {params.name} --tables {input.tables}"
-            " --published {input.published} --output {output} > {log} 2>&1"
+            " --published {input.published} --output {output} 2>&1 | tee {log}"
 
 
 rule figures:

@@ -3,7 +3,14 @@ PAGE = sorted(
     for path in (ROOT / "equinox/report").iterdir()
     if path.suffix in (".html", ".css", ".js", ".yaml")
 )
-CLAIM_TABLES = ["accuracy", "density", "sensitivity", "colocation"]
+CLAIM_TABLES = [
+    "accuracy",
+    "equivalence",
+    "density",
+    "sensitivity",
+    "sobol",
+    "colocation",
+]
 
 
 rule claims:
@@ -18,16 +25,18 @@ rule claims:
         "<results>/logs/claims.log",
     benchmark:
         "<results>/benchmarks/claims.tsv"
+    group:
+        "claims"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         scale=CONFIG.name,
     message:
         "Judge every published number"
     shell:
         "python -m equinox.report claims --tables {input.tables} --published {input.published}"
-        " --scale {params.scale} --output {output.table} --markdown {output.text} > {log} 2>&1"
+        " --scale {params.scale} --output {output.table} --markdown {output.text} 2>&1 | tee {log}"
 
 
 rule report:
@@ -45,9 +54,11 @@ rule report:
         "<results>/logs/report.log",
     benchmark:
         "<results>/benchmarks/report.tsv"
+    group:
+        "report"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         scale=CONFIG.name,
         config=as_json(CONFIG),
@@ -61,7 +72,7 @@ rule report:
     shell:
         "python -m equinox.report page --tables {input.tables} --figures {input.figures}"
         " --scale {params.scale} --config {params.config:q} --benchmarks {params.benchmarks}"
-        " --output {output.page} --runtime {output.runtime} > {log} 2>&1"
+        " --output {output.page} --runtime {output.runtime} 2>&1 | tee {log}"
 
 
 rule describe:
