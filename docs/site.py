@@ -16,10 +16,7 @@ from equinox.config.training import Task, Training
 from equinox.tables import describe_tables
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = (
-    *("encodings", "training", "accelerator", "design_space", "colocation"),
-    *("figures", "report", "config"),
-)
+PACKAGES = sorted(path.parent.name for path in (ROOT / "equinox").glob("*/__init__.py"))
 SECTIONS = {
     "": Config,
     "training": Training,

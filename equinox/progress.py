@@ -28,16 +28,17 @@ def show_progress(folders: Sequence[Path], cores: Callable[[], int]) -> None:
     """Make Snakemake's terminal handler speak as described above, if it is the usual one."""
     for handler in logging.getLogger("snakemake.logging").handlers:
         usual = handler.formatter
-        if handler.name == HANDLER and type(usual) is DefaultFormatter:
+        if handler.name == HANDLER and usual is not None and type(usual) is DefaultFormatter:
             formatter = ProgressFormatter(
                 read_benchmarks(folders), cores, quiet_progress="CI" in os.environ
             )
-            formatter.quiet, formatter.show_failed_logs = usual.quiet, usual.show_failed_logs
+            for kept in ("quiet", "show_failed_logs"):
+                setattr(formatter, kept, getattr(usual, kept))
             handler.setFormatter(formatter)
 
 
 @final
-class ProgressFormatter(DefaultFormatter):
+class ProgressFormatter(DefaultFormatter):  # type: ignore[misc] # Snakemake has no types
     """Snakemake's messages, with time left in place of jobs' numbers."""
 
     def __init__(

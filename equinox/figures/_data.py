@@ -63,7 +63,7 @@ def _rows_of_panel(axes: Axes, names: Names, number: int) -> Iterator[Row]:
             "marker": _marker(artist),
         }
         for row in _rows_of_artist(artist, axes):
-            found = {name: ticks[name].get(row.get(name[0])) for name in ticks}
+            found = {name: ticks[name].get(row.get(name[0], np.nan)) for name in ticks}
             yield panel | look | row | found
 
 

@@ -28,6 +28,7 @@ def plot(published: Mapping[str, float], colocation: pd.DataFrame, designs: pd.D
     encoding = rows["encoding"].iloc[0]
     known = designs[designs["encoding"] == encoding]
     limits = require(known, "designs", f"encoding {encoding}").set_index("design")
+    saturation = limits["throughput_op_per_s"] / _TERA
     figure = new_figure(COLUMN_IN, 3.0)
     axes = figure.subplots()
     for design in ordered(rows["design"]):
@@ -35,8 +36,8 @@ def plot(published: Mapping[str, float], colocation: pd.DataFrame, designs: pd.D
         series = over_seeds(mine, "load", "p99_latency_us")
         reached = mine.groupby("load")["inference_op_per_s"].mean() / _TERA
         draw_line(axes, series.set_axis(reached.loc[series.index].to_numpy()), look(design))
-        if design in limits.index:
-            most = limits.loc[design, "throughput_op_per_s"] / _TERA
+        if design in saturation:
+            most = float(saturation[design])
             axes.axvline(most, color=look(design).color, linestyle=":", linewidth=0.9, zorder=1)
     log_if_wide(axes)
     axes.set_xlim(0, None)

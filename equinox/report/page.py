@@ -72,9 +72,11 @@ def render_page(
     """
     every = figure_tables()
     chapters = read_chapters({figure: every[figure] for figure in sorted(drawings)})
-    claims = in_order(tables["claims"]).to_dict("records")
-    for claim in claims:
-        claim["figure"] = figure_of(claim["id"], chapters)
+    claims: list[dict[str, Any]] = [
+        {**{str(column): value for column, value in claim.items()},
+         "figure": figure_of(claim["id"], chapters)}
+        for claim in in_order(tables["claims"]).to_dict("records")
+    ]  # fmt: skip
     captions = figure_captions()
     views = {
         figure: _view(figure, drawing, captions[figure], _claims_of(figure, chapters, claims))
@@ -181,6 +183,6 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _sort_key(value: object) -> str:
+def _sort_key(value: Any) -> str:
     """Return what a cell is sorted by: the number as it is, nothing for nothing."""
     return "" if value is None or pd.isna(value) else repr(value)
