@@ -45,7 +45,7 @@ NAVIGATION: list[tuple[str, list[tuple[str, str]]]] = [
     (
         "Reference",
         [
-            ("Config", "reference/config.md"),
+            ("Config keys", "reference/keys.md"),
             ("Tables", "reference/tables.md"),
             *((f"equinox.{name}", f"reference/{name}.md") for name in PACKAGES),
             ("Other modules", "reference/equinox.md"),
@@ -61,7 +61,7 @@ def pages() -> dict[str, str]:
         "Other modules", sorted((ROOT / "equinox").glob("*.py"))
     )
     made["reference/tables.md"] = describe_tables()
-    made["reference/config.md"] = _config()
+    made["reference/keys.md"] = _config()
     return made
 
 

@@ -105,7 +105,7 @@ def test_every_config_key_and_table_is_in_the_reference(site):
 
     pages = site.pages()
     for key in fields(Colocation):
-        assert f"| `{key.name}` |" in pages["reference/config.md"]
+        assert f"| `{key.name}` |" in pages["reference/keys.md"]
     for name in TABLES:
         assert f"## {name}\n" in pages["reference/tables.md"]
 
