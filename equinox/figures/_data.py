@@ -116,10 +116,11 @@ def _of_band(band: PolyCollection) -> list[Row]:
 
 
 def _label(axes: Axes, axis: str) -> str:
-    """Return the label of an axis, or of the panel that it shares the axis with."""
+    """Return the label of an axis: its own, of a panel that shares the axis, or of the figure."""
     shared = getattr(axes, f"get_shared_{axis}_axes")().get_siblings(axes)
     labels = [getattr(other, f"get_{axis}label")() for other in (axes, *shared)]
-    return str(next(filter(None, labels), ""))
+    of_figure = getattr(axes.get_figure(root=True), f"get_sup{axis}label")()
+    return str(next(filter(None, [*labels, of_figure]), ""))
 
 
 def _tick_names(axes: Axes, axis: str) -> dict[float, str]:
