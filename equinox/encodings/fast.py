@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from equinox.encodings import kernels
+from equinox.encodings import kernels, scaled_kernels, team
 from equinox.encodings.formats import BlockFloat, Fixed, Float
 
-#: Values that are worth a thread of their own; below, starting one costs more than it saves.
-_VALUES_PER_THREAD = 2**19
+#: Values that a thread takes at a time: enough to make the taking cheap.
+_VALUES_PER_SHARE = 2**13
 #: Powers of two up to here, and their inverses, are normal float32.
 _LARGEST_EXPONENT = 120
 
@@ -70,33 +69,23 @@ def _run(
     block_float: BlockFloat,
     key: int | None,
 ) -> Tensor:
-    source = x.as_strided(shape, (shape[1], 1)).numpy()
-    target = out.as_strided(shape, (shape[1], 1)).numpy()
-    bits = source.view(np.uint32)
-    keys = _halves(key)
-    limits = (block_float.mantissa_bits, block_float.min_exponent, block_float.max_exponent)
-
-    def work(first: int, last: int) -> None:
-        if tile[0] == 1 and tile[1] >= shape[1]:
-            kernels.round_rows(source, bits, target, *limits, keys, first, last)
-        else:
-            kernels.round_tiles(source, bits, target, *tile, *limits, keys, first, last)
-
-    threads = min(torch.get_num_threads(), x.numel() // _VALUES_PER_THREAD)
-    strips = -(-shape[0] // tile[0])
-    if min(threads, strips) < 2:
-        work(0, shape[0])
-        return out
-    bounds = [min(strips * part // threads * tile[0], shape[0]) for part in range(threads + 1)]
-    bounds[-1] = shape[0]
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, bounds[:-1], bounds[1:]))
+    rows, columns = shape
+    height, width = tile
+    kernel = kernels.round_rows if height == 1 and width >= columns else kernels.round_tiles
+    share = max(_VALUES_PER_SHARE // (height * columns), 1) * height
+    arguments = (
+        0, share, x.data_ptr(), out.data_ptr(), rows, columns, height, width,
+        block_float.mantissa_bits, block_float.min_exponent, block_float.max_exponent,
+        _number(key),
+    )  # fmt: skip
+    # A team for one share would only wait.
+    team.run(kernel, arguments, x.numel() if share < rows else 0)
     return out
 
 
-def _halves(key: int | None) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
-    """Return a key as the kernels take it: two halves, or nothing for rounding to nearest."""
-    return np.array([] if key is None else [key & 0xFFFFFFFF, key >> 32], np.uint32)
+def _number(key: int | None) -> int:
+    """Return a key as the kernels take it, negative for rounding to nearest."""
+    return -1 if key is None else key
 
 
 def round_fixed(x: Tensor, fixed: Fixed, key: int | None) -> Tensor:
@@ -109,7 +98,7 @@ def round_fixed(x: Tensor, fixed: Fixed, key: int | None) -> Tensor:
     out = torch.empty_like(x)
     limit = float(2 ** (fixed.mantissa_bits - 1) - 1)
     target = out.as_strided((x.numel(),), (1,)).numpy()
-    kernels.round_fixed(flat, target, largest / limit, limit, _halves(key))
+    scaled_kernels.round_fixed(flat, target, largest / limit, limit, _number(key))
     return out
 
 
@@ -140,7 +129,7 @@ def round_scaled(x: Tensor, scaled: Float, key: int | None) -> Tensor | None:
     out = torch.empty_like(x)
     target = out.as_strided((x.numel(),), (1,)).numpy()
     bits = flat.view(np.uint32)
-    kernels.round_floats(flat, bits, target, 1 / step, step, limit, _halves(key))
+    scaled_kernels.round_floats(flat, bits, target, 1 / step, step, limit, _number(key))
     return out
 
 
@@ -150,10 +139,10 @@ def _round_scaled_rows(x: Tensor, scaled: Float, key: int | None) -> Tensor:
     shape = (x.shape[0] if x.ndim else 1, -1)
     source, target = x.view(shape).numpy(), out.view(shape).numpy()
     width = (scaled.tile and scaled.tile[1]) or source.shape[1]
-    kernels.round_scaled_rows(
+    scaled_kernels.round_scaled_rows(
         source, source.view(np.uint32), target, width, scaled.mantissa_bits,
         (scaled.min_exponent, scaled.max_exponent),
-        (scaled.min_scale_exponent, scaled.max_scale_exponent), scaled.max_value, _halves(key),
+        (scaled.min_scale_exponent, scaled.max_scale_exponent), scaled.max_value, _number(key),
     )  # fmt: skip
     return out
 

@@ -1,0 +1,59 @@
+"""What kernels need beyond numba: memory at an address, a shared counter, 32-bit random numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+Scalar = Any  # of the type that the kernels' casts make it
+
+_INT32 = ir.IntType(32)
+_FLOAT = ir.FloatType()
+
+
+@intrinsic
+def pointer(_context: Any, address: Any) -> Any:
+    """Return the pointer to an address, for `carray`."""
+
+    def generate(_: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+
+    return types.voidptr(address), generate
+
+
+@intrinsic
+def take(_context: Any, address: Any) -> Any:
+    """Return the int64 at an address, which becomes one more, at once for all threads."""
+
+    def generate(_: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        counter = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
+        return builder.atomic_rmw("add", counter, ir.IntType(64)(1), "monotonic")
+
+    return types.int64(address), generate
+
+
+@intrinsic
+def uniform(_context: Any, position: Any, low: Any, high: Any) -> Any:
+    """Return the number of `random_bits.uniform` at a position, for uint32 halves of a key.
+
+    Written for LLVM, since numba widens integers to 64 bits, whose products are slow in vectors.
+    """
+
+    def generate(_: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        position, low, high = arguments
+        value = _fold(builder, builder.xor(position, low), 16)
+        value = builder.mul(value, _INT32(0x7FEB352D))
+        value = builder.xor(_fold(builder, value, 15), high)
+        value = builder.mul(value, _INT32(0x846CA68B))
+        digits = builder.lshr(_fold(builder, value, 16), _INT32(8))
+        return builder.fmul(builder.sitofp(digits, _FLOAT), _FLOAT(2.0**-24))
+
+    halves = (types.uint32,) * 3
+    return types.float32(*halves), generate
+
+
+def _fold(builder: Any, value: Any, bits: int) -> Any:
+    return builder.xor(value, builder.lshr(value, _INT32(bits)))

@@ -1,0 +1,55 @@
+"""Run a kernel on the threads that PyTorch computes with."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import torch
+
+
+class Kernel(Protocol):
+    """A compiled function of the address of its arguments, the first of which is a counter."""
+
+    @property
+    def address(self) -> int: ...
+
+    @property
+    def ctypes(self) -> Any: ...
+
+
+#: A share of work that is worth the start of a thread.
+_VALUES_PER_THREAD = 2**14
+
+
+def run(kernel: Kernel, arguments: Sequence[int], values: int) -> None:
+    """Call `kernel` with `arguments`, on several threads if there are `values` enough.
+
+    The threads are those of PyTorch's OpenMP, which wait for work; others beside them would be
+    kept waiting by them. Without OpenMP they are Python's.
+    """
+    memory = (ctypes.c_int64 * len(arguments))(*arguments)
+    threads = torch.get_num_threads()
+    if threads == 1 or values < 2 * _VALUES_PER_THREAD:
+        kernel.ctypes(ctypes.addressof(memory))
+    elif _PARALLEL is not None:
+        _PARALLEL(kernel.address, memory, threads, 0)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(kernel.ctypes, [ctypes.addressof(memory)] * threads))
+
+
+def _openmp() -> Callable[..., None] | None:
+    """Return what starts a team of threads in GNU's and LLVM's OpenMP, if this process has it."""
+    try:
+        parallel = ctypes.CDLL(None).GOMP_parallel
+    except (AttributeError, OSError, TypeError):
+        return None
+    parallel.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
+    parallel.restype = None
+    return parallel  # type: ignore[no-any-return]
+
+
+_PARALLEL = _openmp()
