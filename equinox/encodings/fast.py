@@ -10,6 +10,7 @@ from torch import Tensor
 
 from equinox.encodings import kernels, scaled_kernels, team
 from equinox.encodings.formats import BlockFloat, Fixed, Float
+from equinox.encodings.scratch import is_dense
 
 #: Values that a thread takes at a time: enough to make the taking cheap.
 _VALUES_PER_SHARE = 2**13
@@ -30,35 +31,24 @@ def round_blocks(
     Blocks that are whole indices of dim 0, or the whole tensor, are found in any dense layout, for
     example channels last; random numbers then follow the order of memory. Other layouts are copied,
     also with `in_place`, which otherwise returns `x` itself with its values rounded. `out` is where
-    to put the result; like `x` it is contiguous then.
+    to put the result, with strides like those of `x`, contiguous if `x` is not dense.
     """
     tile = block_float.tile or (None, None)
     rows = x.shape[0] if x.ndim else 1
     columns = x.numel() // rows
     height, width = tile[0] or rows, tile[1] or columns
+    by_rows = width >= columns and (height == 1 or height >= rows)
     if not x.is_contiguous():
         outermost = rows == 1 or x.stride(0) == columns
-        if width < columns or not outermost or not _is_dense(x):
-            x = x.contiguous()
+        if not (by_rows and outermost and is_dense(x)):
+            copy = torch.empty(x.shape) if out is None or not out.is_contiguous() else out
+            x, out = copy.copy_(x), copy
     if out is None:
         out = x if in_place else torch.empty_like(x)
-    if width >= columns and (height == 1 or height >= rows):
+    if by_rows:
         shape = (1, x.numel()) if height >= rows else (rows, columns)
         return _run(x, out, shape, (1, shape[1]), block_float, key)
     return _run(x, out, (rows, columns), (height, width), block_float, key)
-
-
-def _is_dense(x: Tensor) -> bool:
-    """Whether the values fill a stretch of memory, in any order of the dims."""
-    strides = sorted(
-        (stride, size) for stride, size in zip(x.stride(), x.shape, strict=True) if size > 1
-    )
-    expected = 1
-    for stride, size in strides:
-        if stride != expected:
-            return False
-        expected *= size
-    return True
 
 
 def _run(
@@ -90,7 +80,7 @@ def _number(key: int | None) -> int:
 
 def round_fixed(x: Tensor, fixed: Fixed, key: int | None) -> Tensor:
     """Return float32 `x` of the CPU, contiguous if not dense, rounded to `fixed`."""
-    x = x if _is_dense(x) else x.contiguous()
+    x = x if is_dense(x) else x.contiguous()
     flat = x.as_strided((x.numel(),), (1,)).numpy()
     largest = _largest(flat)
     if largest == 0 or not np.isfinite(largest):
@@ -112,7 +102,7 @@ def round_scaled(x: Tensor, scaled: Float, key: int | None) -> Tensor | None:
         return _round_scaled_rows(x, scaled, key) if scaled.tile[0] == 1 else None
     if scaled.scale_bits is not None:
         return None
-    x = x if _is_dense(x) else x.contiguous()
+    x = x if is_dense(x) else x.contiguous()
     flat = x.as_strided((x.numel(),), (1,)).numpy()
     largest = _largest(flat)
     if largest == 0 or not np.isfinite(largest):

@@ -36,14 +36,16 @@ def take(_context: Any, address: Any) -> Any:
 
 
 @intrinsic
-def uniform(_context: Any, position: Any, low: Any, high: Any) -> Any:
-    """Return the number of `random_bits.uniform` at a position, for uint32 halves of a key.
+def uniform(_context: Any, first: Any, index: Any, key: Any) -> Any:
+    """Return the number of `random_bits.uniform` at the position first + index.
 
     Written for LLVM, since numba widens integers to 64 bits, whose products are slow in vectors.
     """
 
     def generate(_: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        position, low, high = arguments
+        first, index, low = (builder.trunc(argument, _INT32) for argument in arguments)
+        high = builder.trunc(builder.lshr(arguments[2], ir.IntType(64)(32)), _INT32)
+        position = builder.add(first, index)
         value = _fold(builder, builder.xor(position, low), 16)
         value = builder.mul(value, _INT32(0x7FEB352D))
         value = builder.xor(_fold(builder, value, 15), high)
@@ -51,8 +53,7 @@ def uniform(_context: Any, position: Any, low: Any, high: Any) -> Any:
         digits = builder.lshr(_fold(builder, value, 16), _INT32(8))
         return builder.fmul(builder.sitofp(digits, _FLOAT), _FLOAT(2.0**-24))
 
-    halves = (types.uint32,) * 3
-    return types.float32(*halves), generate
+    return types.float32(types.int64, types.int64, types.int64), generate
 
 
 def _fold(builder: Any, value: Any, bits: int) -> Any:

@@ -73,6 +73,24 @@ def _stochastic(
 
 
 @compiled
+def _power_of_two(exponent: int) -> Scalar:
+    """Return 2**exponent of a normal float32 from its bits."""
+    return np.uint32((exponent + 127) << 23).view(np.float32)
+
+
+@compiled
+def _copy(x: Array, out: Array) -> None:
+    for j in range(x.size):
+        out[j] = x[j]
+
+
+@compiled
+def _fill(x: Array, value: Scalar) -> None:
+    for j in range(x.size):
+        x[j] = value
+
+
+@compiled
 def _round_by_columns(
     x: Array, out: Array, inverse: Array, step: Array, limit: Scalar, first: int, key: int
 ) -> None:
@@ -81,9 +99,8 @@ def _round_by_columns(
         for j in range(x.size):
             out[j] = min(max(np.rint(x[j] * inverse[j]), -limit), limit) * step[j]
     else:
-        start, low, high = np.uint32(first), np.uint32(key), np.uint32(key >> 32)
         for j in range(x.size):
-            number = uniform(np.uint32(start + np.uint32(j)), low, high)
+            number = uniform(first, j, key)
             out[j] = _stochastic(x[j], inverse[j], step[j], limit, number)
 
 
@@ -96,9 +113,8 @@ def _round_by_step(
         for j in range(x.size):
             out[j] = min(max(np.rint(x[j] * inverse), -limit), limit) * step
     else:
-        start, low, high = np.uint32(first), np.uint32(key), np.uint32(key >> 32)
         for j in range(x.size):
-            number = uniform(np.uint32(start + np.uint32(j)), low, high)
+            number = uniform(first, j, key)
             out[j] = _stochastic(x[j], inverse, step, limit, number)
 
 
@@ -122,7 +138,7 @@ def round_double(scaled: float, position: int, key: int) -> Scalar:
     if key < 0:
         return np.rint(scaled)
     below = np.floor(scaled)
-    number = uniform(np.uint32(position), np.uint32(key), np.uint32(key >> 32))
+    number = uniform(position, 0, key)
     return math.copysign(below + np.float64(number < scaled - below), scaled)
 
 
@@ -138,7 +154,7 @@ def largest_magnitude(bits: Array) -> Scalar:
 @compiled
 def _column_maxima(bits: Array, start: int, maxima: Array) -> None:
     """Find the largest magnitude, as bits, of each column from `start`."""
-    maxima[:] = 0
+    _fill(maxima, np.uint32(0))
     for i in range(bits.shape[0]):
         row = bits[i, start : start + maxima.size]
         for j in range(maxima.size):
@@ -153,16 +169,16 @@ def _tile_steps(
     fast = True
     for start in range(0, maxima.size, width):
         end = min(start + width, maxima.size)
+        tile = maxima[start:end]
         largest = np.uint32(0)
-        for j in range(start, end):
-            largest = max(largest, maxima[j])
+        for j in range(tile.size):
+            largest = max(largest, tile[j])
         exponent = _step_exponent(largest, mantissa_bits, low, high) if largest else 0
         if largest >= INFINITY or not -_LARGEST_FAST <= exponent <= _LARGEST_FAST:
             fast = False
-        size = np.float32(2.0**exponent)
-        maxima[start:end] = largest
-        inverse[start:end] = np.float32(1.0) / size
-        step[start:end] = size
+        _fill(tile, largest)
+        _fill(step[start:end], _power_of_two(exponent))
+        _fill(inverse[start:end], _power_of_two(-exponent))
     return fast
 
 
@@ -196,13 +212,13 @@ def _round_strip(
                     )
             elif in_place:  # by way of other memory, so that the compiler may use vectors
                 _round_by_columns(row, rounded, inverse, step, np.float32(limit), first, key)
-                result[:] = rounded
+                _copy(rounded, result)
             else:
                 _round_by_columns(row, result, inverse, step, np.float32(limit), first, key)
 
 
 @compiled
-def _round_row(x: Array, out: Array, numbers: Array, first: int) -> None:
+def _round_row(x: Array, out: Array, numbers: Array, first: int, scratch: Array) -> None:
     """Round a row of one block; `numbers` as for `_round_strip`."""
     mantissa_bits, low, high, key = numbers[0], numbers[1], numbers[2], numbers[3]
     limit = np.float32(2 ** (mantissa_bits - 1) - 1)
@@ -210,9 +226,16 @@ def _round_row(x: Array, out: Array, numbers: Array, first: int) -> None:
     exponent = _step_exponent(largest, mantissa_bits, low, high) if largest else 0
     if largest >= INFINITY or not -_LARGEST_FAST <= exponent <= _LARGEST_FAST:
         _round_with_care(x, out, largest, exponent, limit, first, key)
-    else:
-        step = np.float32(2.0**exponent)
-        _round_by_step(x, out, np.float32(1.0) / step, step, limit, first, key)
+        return
+    step, inverse = _power_of_two(exponent), _power_of_two(-exponent)
+    if x.ctypes.data != out.ctypes.data:
+        _round_by_step(x, out, inverse, step, limit, first, key)
+        return
+    for start in range(0, x.size, scratch.size):  # see _round_strip
+        n = min(scratch.size, x.size - start)
+        piece = x[start : start + n]
+        _round_by_step(piece, scratch[:n], inverse, step, limit, first + start, key)
+        _copy(scratch[:n], piece)
 
 
 @compiled
@@ -242,8 +265,9 @@ def round_rows(address: Scalar) -> None:
     arguments = carray(pointer(address), (12,), np.int64)
     share, rows, columns = arguments[1], arguments[4], arguments[5]
     x, out = _matrix(arguments[2], rows, columns), _matrix(arguments[3], rows, columns)
+    scratch = np.empty(_CHUNK, np.float32)
     start = take(address) * share
     while start < rows:
         for i in range(start, min(start + share, rows)):
-            _round_row(x[i], out[i], arguments[8:], i * columns)
+            _round_row(x[i], out[i], arguments[8:], i * columns, scratch)
         start = take(address) * share

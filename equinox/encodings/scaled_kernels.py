@@ -35,7 +35,7 @@ def round_floats(
         else:
             scaled = x[j] * factor
             below = np.floor(scaled)
-            up = uniform(np.uint32(j), np.uint32(key), np.uint32(key >> 32)) < scaled - below
+            up = uniform(0, j, key) < scaled - below
             rounded = math.copysign(below + np.float32(up), x[j]) * size
         out[j] = min(max(rounded, -limit), limit)
 
