@@ -34,7 +34,7 @@ def round_blocks(
     to put the result, with strides like those of `x`, contiguous if `x` is not dense.
     """
     tile = block_float.tile or (None, None)
-    rows = x.shape[0] if x.ndim else 1
+    rows = x.size(0) if x.ndim else 1
     columns = x.numel() // rows
     height, width = tile[0] or rows, tile[1] or columns
     by_rows = width >= columns and (height == 1 or height >= rows)
@@ -64,7 +64,7 @@ def _run(
     kernel = kernels.round_rows if height == 1 and width >= columns else kernels.round_tiles
     share = max(_VALUES_PER_SHARE // (height * columns), 1) * height
     arguments = (
-        0, share, x.data_ptr(), out.data_ptr(), rows, columns, height, width,
+        share, x.data_ptr(), out.data_ptr(), rows, columns, height, width,
         block_float.mantissa_bits, block_float.min_exponent, block_float.max_exponent,
         _number(key),
     )  # fmt: skip

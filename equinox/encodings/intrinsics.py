@@ -58,3 +58,18 @@ def uniform(_context: Any, first: Any, index: Any, key: Any) -> Any:
 
 def _fold(builder: Any, value: Any, bits: int) -> Any:
     return builder.xor(value, builder.lshr(value, _INT32(bits)))
+
+
+@intrinsic
+def widest_vectors(_context: Any) -> Any:
+    """Have the function that calls this compiled for the widest vectors that the processor has.
+
+    LLVM takes half of them on processors that once slowed down with all.
+    """
+
+    def generate(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
+        # llvmlite checks names of attributes against a list without those of targets.
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        return context.get_dummy_value()
+
+    return types.none(), generate

@@ -18,13 +18,13 @@ import numpy as np
 from numba import carray, cfunc, njit, types
 from numpy.typing import NDArray
 
-from equinox.encodings.intrinsics import pointer, take, uniform
+from equinox.encodings.intrinsics import pointer, take, uniform, widest_vectors
 
 Array = NDArray[Any]
 Scalar = Any  # of the type that the kernels' casts make it
 
-#: What a kernel is told, as int64: the number of shares of the work that have been taken, the rows
-#: of a share (whole tiles), addresses of the matrices of float32 that are read and written (may be
+#: What a kernel is told, as int64: the address of the number of shares that are taken, the rows of
+#: a share (whole tiles), addresses of the matrices of float32 that are read and written (may be
 #: the same), their shape, the tile's (ignored by `round_rows`), bits of a mantissa, the range of
 #: exponents, where larger and smaller ones saturate, and the key, -1 for rounding to nearest.
 ARGUMENTS = (
@@ -95,6 +95,7 @@ def _round_by_columns(
     x: Array, out: Array, inverse: Array, step: Array, limit: Scalar, first: int, key: int
 ) -> None:
     """Round a row with a step per column; its first value has the position `first`."""
+    widest_vectors()
     if key < 0:
         for j in range(x.size):
             out[j] = min(max(np.rint(x[j] * inverse[j]), -limit), limit) * step[j]
@@ -109,6 +110,7 @@ def _round_by_step(
     x: Array, out: Array, inverse: Scalar, step: Scalar, limit: Scalar, first: int, key: int
 ) -> None:
     """Round a row with one step; its first value has the position `first`."""
+    widest_vectors()
     if key < 0:
         for j in range(x.size):
             out[j] = min(max(np.rint(x[j] * inverse), -limit), limit) * step
@@ -145,6 +147,7 @@ def round_double(scaled: float, position: int, key: int) -> Scalar:
 @compiled
 def largest_magnitude(bits: Array) -> Scalar:
     """Return the largest magnitude of a row of float32, as bits; NaN is above infinity."""
+    widest_vectors()
     largest = np.uint32(0)
     for j in range(bits.size):
         largest = max(largest, bits[j] & MAGNITUDE)
@@ -154,6 +157,7 @@ def largest_magnitude(bits: Array) -> Scalar:
 @compiled
 def _column_maxima(bits: Array, start: int, maxima: Array) -> None:
     """Find the largest magnitude, as bits, of each column from `start`."""
+    widest_vectors()
     _fill(maxima, np.uint32(0))
     for i in range(bits.shape[0]):
         row = bits[i, start : start + maxima.size]
@@ -251,12 +255,12 @@ def round_tiles(address: Scalar) -> None:
     x, out = _matrix(arguments[2], rows, columns), _matrix(arguments[3], rows, columns)
     chunk = columns if width >= columns else max(_CHUNK // width, 1) * width
     scratch = np.empty((4, min(chunk, columns)), np.float32)
-    start = take(address) * share
+    start = take(arguments[0]) * share
     while start < rows:
         for top in range(start, min(start + share, rows), height):
             bottom = min(top + height, rows)
             _round_strip(x[top:bottom], out[top:bottom], width, arguments[8:], top, scratch)
-        start = take(address) * share
+        start = take(arguments[0]) * share
 
 
 @_kernel
@@ -266,8 +270,8 @@ def round_rows(address: Scalar) -> None:
     share, rows, columns = arguments[1], arguments[4], arguments[5]
     x, out = _matrix(arguments[2], rows, columns), _matrix(arguments[3], rows, columns)
     scratch = np.empty(_CHUNK, np.float32)
-    start = take(address) * share
+    start = take(arguments[0]) * share
     while start < rows:
         for i in range(start, min(start + share, rows)):
             _round_row(x[i], out[i], arguments[8:], i * columns, scratch)
-        start = take(address) * share
+        start = take(arguments[0]) * share

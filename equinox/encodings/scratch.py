@@ -21,7 +21,7 @@ def scratch_like(x: Tensor, purpose: str) -> Tensor | None:
     It is as large as the largest so far, and has the strides of `x` where these are dense, else is
     contiguous. None where `x` is not float32 on the CPU, whose allocators are not spared so.
     """
-    if x.dtype is not torch.float32 or x.device.type != "cpu":
+    if x.dtype is not torch.float32 or not x.is_cpu:
         return None
     memory: Tensor | None = getattr(_PER_THREAD, purpose, None)
     values = x.numel()

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import ctypes
+import struct
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from functools import cache
+from typing import Protocol
 
 import torch
 
 
 class Kernel(Protocol):
-    """A compiled function of the address of its arguments, the first of which is a counter."""
+    """A compiled function of the address of its arguments, first that of a counter of shares."""
 
     @property
     def address(self) -> int: ...
-
-    @property
-    def ctypes(self) -> Any: ...
 
 
 #: A share of work that is worth the start of a thread.
@@ -30,15 +29,21 @@ def run(kernel: Kernel, arguments: Sequence[int], values: int) -> None:
     The threads are those of PyTorch's OpenMP, which wait for work; others beside them would be
     kept waiting by them. Without OpenMP they are Python's.
     """
-    memory = (ctypes.c_int64 * len(arguments))(*arguments)
+    taken = ctypes.c_int64(0)
+    packed = struct.pack(f"{len(arguments) + 1}q", ctypes.addressof(taken), *arguments)
     threads = torch.get_num_threads()
     if threads == 1 or values < 2 * _VALUES_PER_THREAD:
-        kernel.ctypes(ctypes.addressof(memory))
+        _callable(kernel)(packed)
     elif _PARALLEL is not None:
-        _PARALLEL(kernel.address, memory, threads, 0)
+        _PARALLEL(kernel.address, packed, threads, 0)
     else:
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(kernel.ctypes, [ctypes.addressof(memory)] * threads))
+            list(pool.map(_callable(kernel), [packed] * threads))
+
+
+@cache
+def _callable(kernel: Kernel) -> Callable[[bytes], None]:
+    return ctypes.CFUNCTYPE(None, ctypes.c_char_p)(kernel.address)
 
 
 def _openmp() -> Callable[..., None] | None:
@@ -47,7 +52,7 @@ def _openmp() -> Callable[..., None] | None:
         parallel = ctypes.CDLL(None).GOMP_parallel
     except (AttributeError, OSError, TypeError):
         return None
-    parallel.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
+    parallel.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint, ctypes.c_uint)
     parallel.restype = None
     return parallel  # type: ignore[no-any-return]
 
