@@ -251,7 +251,13 @@ def _matrix(address: int, rows: int, columns: int) -> Array:
 def round_tiles(address: Scalar) -> None:
     """Round a matrix with an exponent per tile, from the top-left corner; see `ARGUMENTS`."""
     arguments = carray(pointer(address), (12,), np.int64)
-    share, rows, columns, height, width = arguments[1], arguments[4], arguments[5], arguments[6], arguments[7]
+    share, rows, columns, height, width = (
+        arguments[1],
+        arguments[4],
+        arguments[5],
+        arguments[6],
+        arguments[7],
+    )
     x, out = _matrix(arguments[2], rows, columns), _matrix(arguments[3], rows, columns)
     chunk = columns if width >= columns else max(_CHUNK // width, 1) * width
     scratch = np.empty((4, min(chunk, columns)), np.float32)
