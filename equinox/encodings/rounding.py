@@ -112,7 +112,7 @@ def _encode_float32(
 
 @cache
 def _fast() -> ModuleType:
-    """Return the compiled kernels, late, since importing the compiler takes longer than all else."""
+    """Return the compiled kernels, late, since importing the compiler takes long."""
     from equinox.encodings import fast
 
     return fast

@@ -16,7 +16,9 @@ class Kernel(Protocol):
     """A compiled function of the address of its arguments, first that of a counter of shares."""
 
     @property
-    def address(self) -> int: ...
+    def address(self) -> int:
+        """Where its code begins."""
+        ...
 
 
 #: A share of work that is worth the start of a thread.
