@@ -69,7 +69,7 @@ def _run(
         _number(key),
     )  # fmt: skip
     # A team for one share would only wait.
-    team.run(kernel, arguments, x.numel() if share < rows else 0)
+    team.run(kernel.address, arguments, x.numel() if share < rows else 0)
     return out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -10,11 +11,14 @@ from numba.extending import intrinsic
 
 Scalar = Any  # of the type that the kernels' casts make it
 
+# Kernels call without the context, which numba adds.
+_intrinsic: Callable[[Any], Any] = intrinsic
+
 _INT32 = ir.IntType(32)
 _FLOAT = ir.FloatType()
 
 
-@intrinsic
+@_intrinsic
 def pointer(_context: Any, address: Any) -> Any:
     """Return the pointer to an address, for `carray`."""
 
@@ -24,7 +28,7 @@ def pointer(_context: Any, address: Any) -> Any:
     return types.voidptr(address), generate
 
 
-@intrinsic
+@_intrinsic
 def take(_context: Any, address: Any) -> Any:
     """Return the int64 at an address, which becomes one more, at once for all threads."""
 
@@ -35,7 +39,7 @@ def take(_context: Any, address: Any) -> Any:
     return types.int64(address), generate
 
 
-@intrinsic
+@_intrinsic
 def uniform(_context: Any, first: Any, index: Any, key: Any) -> Any:
     """Return the number of `random_bits.uniform` at the position first + index.
 
@@ -60,7 +64,7 @@ def _fold(builder: Any, value: Any, bits: int) -> Any:
     return builder.xor(value, builder.lshr(value, _INT32(bits)))
 
 
-@intrinsic
+@_intrinsic
 def widest_vectors(_context: Any) -> Any:
     """Have the function that calls this compiled for the widest vectors that the processor has.
 

@@ -12,10 +12,11 @@ thread or by several: each takes the next strips until none is left.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import carray, cfunc, njit, types
+from numba import carray, cfunc, njit, types  # type: ignore[attr-defined]
 from numpy.typing import NDArray
 
 from equinox.encodings.intrinsics import pointer, take, uniform, widest_vectors
@@ -33,7 +34,7 @@ ARGUMENTS = (
 )  # fmt: skip
 
 compiled = njit(cache=True, nogil=True, error_model="numpy")
-_kernel = cfunc(types.void(types.int64), cache=True, error_model="numpy")
+_kernel: Callable[[Any], Any] = cfunc(types.void(types.int64), cache=True, error_model="numpy")
 
 MAGNITUDE = np.uint32(0x7FFFFFFF)
 INFINITY = np.uint32(0x7F800000)

@@ -7,26 +7,17 @@ import struct
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Protocol
 
 import torch
-
-
-class Kernel(Protocol):
-    """A compiled function of the address of its arguments, first that of a counter of shares."""
-
-    @property
-    def address(self) -> int:
-        """Where its code begins."""
-        ...
-
 
 #: A share of work that is worth the start of a thread.
 _VALUES_PER_THREAD = 2**14
 
 
-def run(kernel: Kernel, arguments: Sequence[int], values: int) -> None:
-    """Call `kernel` with `arguments`, on several threads if there are `values` enough.
+def run(kernel: int, arguments: Sequence[int], values: int) -> None:
+    """Call the kernel at an address, on several threads if there are `values` enough.
+
+    It takes the address of the address of a counter of shares, and of the `arguments` after it.
 
     The threads are those of PyTorch's OpenMP, which wait for work; others beside them would be
     kept waiting by them. Without OpenMP they are Python's.
@@ -37,15 +28,15 @@ def run(kernel: Kernel, arguments: Sequence[int], values: int) -> None:
     if threads == 1 or values < 2 * _VALUES_PER_THREAD:
         _callable(kernel)(packed)
     elif _PARALLEL is not None:
-        _PARALLEL(kernel.address, packed, threads, 0)
+        _PARALLEL(kernel, packed, threads, 0)
     else:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(_callable(kernel), [packed] * threads))
 
 
 @cache
-def _callable(kernel: Kernel) -> Callable[[bytes], None]:
-    return ctypes.CFUNCTYPE(None, ctypes.c_char_p)(kernel.address)
+def _callable(kernel: int) -> Callable[[bytes], None]:
+    return ctypes.CFUNCTYPE(None, ctypes.c_char_p)(kernel)
 
 
 def _openmp() -> Callable[..., None] | None:
@@ -56,7 +47,7 @@ def _openmp() -> Callable[..., None] | None:
         return None
     parallel.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint, ctypes.c_uint)
     parallel.restype = None
-    return parallel  # type: ignore[no-any-return]
+    return parallel
 
 
 _PARALLEL = _openmp()
