@@ -19,9 +19,10 @@ def scratch_like(x: Tensor, purpose: str) -> Tensor | None:
     """Return memory for values like `x`, valid until the thread's next call for this purpose.
 
     It is as large as the largest so far, and has the strides of `x` where these are dense, else is
-    contiguous. None where `x` is not float32 on the CPU, whose allocators are not spared so.
+    contiguous. None where `x` is not float32 on the CPU, or while torch.compile traces, which
+    cannot follow it.
     """
-    if x.dtype is not torch.float32 or not x.is_cpu:
+    if torch.compiler.is_compiling() or x.dtype is not torch.float32 or not x.is_cpu:
         return None
     memory: Tensor | None = getattr(_PER_THREAD, purpose, None)
     values = x.numel()

@@ -10,6 +10,8 @@ from functools import cache
 
 import torch
 
+#: As many as `kernels.ARGUMENTS`.
+_ARGUMENTS = struct.Struct("12q")
 #: A share of work that is worth the start of a thread.
 _VALUES_PER_THREAD = 2**14
 
@@ -23,7 +25,7 @@ def run(kernel: int, arguments: Sequence[int], values: int) -> None:
     kept waiting by them. Without OpenMP they are Python's.
     """
     taken = ctypes.c_int64(0)
-    packed = struct.pack(f"{len(arguments) + 1}q", ctypes.addressof(taken), *arguments)
+    packed = _ARGUMENTS.pack(ctypes.addressof(taken), *arguments)
     threads = torch.get_num_threads()
     if threads == 1 or values < 2 * _VALUES_PER_THREAD:
         _callable(kernel)(packed)
