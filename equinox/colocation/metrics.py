@@ -7,7 +7,7 @@ from typing import Final, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 #: Quantiles of latency that are reported, by the name of their columns.
 QUANTILES: Final = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
@@ -83,7 +83,7 @@ def estimate(values: ArrayLike, *, confidence: float = 0.95, relative: float = n
         )
     mean, half = float(found.mean()), np.inf
     if len(found) > 1:
-        student_t = stats.t.ppf((1 + confidence) / 2, len(found) - 1)
+        student_t = stdtrit(len(found) - 1, (1 + confidence) / 2)
         half = float(student_t * found.std(ddof=1)) / sqrt(len(found))
     tight = half <= relative * abs(mean)
     return Estimate(
