@@ -74,7 +74,8 @@ MACHINE: Final = _integers(
 
 # numba: its wheels bring their own code generator, so no C compiler is needed where this runs.
 # Records, not arrays, and parts without wrappers of their own compile in half the time.
-_part = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_njit: Any = njit  # its types do not have these options
+_part = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 @njit(cache=True)
@@ -181,7 +182,9 @@ def _look_ahead(services: Records, arrival: Integers, machine: Record) -> bool:
             service.eligible = min(full, arrival[number, first] + service.timeout)
         elif left > 0:
             last = arrival[number, service.known - 1]  # nobody is left to wait for
-            service.eligible = last if service.timeout == NEVER else arrival[number, first] + service.timeout
+            service.eligible = (
+                last if service.timeout == NEVER else arrival[number, first] + service.timeout
+            )
         if service.guard < left:
             machine.guard_at = min(machine.guard_at, arrival[number, first + service.guard])
         machine.eligible = min(machine.eligible, service.eligible)
@@ -240,7 +243,7 @@ def _ready(code: Records, own: Record, machine: Record) -> Any:
 @_part
 def _issue(
     code: Records, own: Record, machine: Record, decision: int, seen: int, stalls: bool
-) -> int:
+) -> Any:
     """Issue the next instruction of a program, and those after it that repeat it.
 
     Return how many of their MMU cycles are counted.
