@@ -141,7 +141,7 @@ def run(
 
 
 @_part
-def _sooner(event: int, other: int, now: int) -> int:
+def _sooner(event: int, other: int, now: int) -> Any:
     """Return the earlier of the two that is after `now`, or NEVER."""
     if event <= now:
         event = NEVER
