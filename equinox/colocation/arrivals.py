@@ -4,7 +4,7 @@ An arrival process is a frozen class with `blocks_s`; a new one is one class.
 """
 
 import abc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import gamma
 from pathlib import Path
@@ -43,6 +43,16 @@ def take(blocks: Iterator[Times], count: int) -> Iterator[Times]:
         block = next(blocks)[:count]
         count -= len(block)
         yield block
+
+
+def mark_last(blocks: Iterable[NDArray[Any]]) -> Iterator[tuple[NDArray[Any], bool]]:
+    """Return each of `blocks`, and whether it is the last."""
+    rest = iter(blocks)
+    block = next(rest, None)
+    while block is not None:
+        following = next(rest, None)
+        yield block, following is None
+        block = following
 
 
 def _add_up(draw: Callable[[], Times]) -> Iterator[Times]:

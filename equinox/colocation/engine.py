@@ -149,7 +149,7 @@ def _sooner(event: int, other: int, now: int) -> Any:
 
 
 @_part
-def _inside(machine: Record, first: int, last: int) -> int:
+def _inside(machine: Record, first: int, last: int) -> Any:
     """Return how many of the cycles from `first` to `last` are counted."""
     return max(min(last, machine.end) - max(first, machine.begin), 0)
 

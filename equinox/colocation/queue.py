@@ -3,7 +3,7 @@
 It knows no instructions, so it can be held to the exact results of queueing theory.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
 from typing import final
@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from equinox.colocation.arrivals import check_times
+from equinox.colocation.arrivals import check_times, mark_last
 from equinox.colocation.batching import batch_timeout
 from equinox.colocation.tally import add_values, new_tally, tallied_quantile
 
@@ -121,8 +121,8 @@ def stream_queue(
     timeout, chunk = batch_timeout(batching, timeout_s), _chunk(training_chunk_s)
     duration, totals = _batch_durations(batch_s, max_batch), np.zeros(4)
     tally, left, count, sums = new_tally(), np.empty(0), 0, np.zeros(2)
-    for block, ends in _mark_last(blocks):
-        arrival = np.concatenate([left, block]) if len(left) else block
+    for block, ends in mark_last(blocks):
+        arrival = np.concatenate([left, block])
         _check_arrivals(arrival)
         start, completion = np.empty_like(arrival), np.empty_like(arrival)
         served = _serve(arrival, duration, timeout, chunk, ends, totals, start, completion)
@@ -144,17 +144,6 @@ def stream_queue(
         end_s=end,
         tally=tally,
     )
-
-
-def _mark_last(blocks: Iterable[Times]) -> Iterator[tuple[Times, bool]]:
-    """Return each block, and whether it is the last."""
-    block = None
-    for following in blocks:
-        if block is not None:
-            yield block, False
-        block = np.ascontiguousarray(following, np.float64)
-    if block is not None:
-        yield block, True
 
 
 def _check_arrivals(arrival: Times) -> None:
