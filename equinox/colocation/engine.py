@@ -57,12 +57,14 @@ STREAM: Final = _integers(
 )
 #: Where a batch begins: its first row, and what `STREAM` says of its third instruction's load.
 ENTRY: Final = _integers("row ahead ahead_done")
-#: A service: its first request in no batch yet; requests known, and whether more may come; most
-#: requests of a batch; longest wait for company; the most that may wait beside training; whether
-#: short batches are shortened; rank of a batch, rank + rank_age x arrival of its oldest request;
-#: when its next batch may issue. Counted: its cycles, those times requests, its batches.
+#: A service: its first request in no batch yet; requests known, whether more may come, and how many
+#: must be known then beyond the first for one batch; most requests of a batch; longest wait for
+#: company; the most that may wait beside training; whether short batches are shortened; rank of a
+#: batch, rank + rank_age x arrival of its oldest request; when its next batch may issue. Counted:
+#: its cycles, those times requests, its batches.
 SERVICE: Final = _integers(
-    "first known open rows timeout guard shortens rank rank_age eligible used used_rows batches"
+    "first known open needed rows timeout guard shortens rank rank_age eligible "
+    "used used_rows batches"
 )
 #: The machine: the cycle; when inference and training can issue, the guard stops training and the
 #: next batch may issue; who issued last; when the shared units are free; service, first request
@@ -173,8 +175,7 @@ def _look_ahead(services: Records, arrival: Integers, machine: Record) -> bool:
     for number in range(len(services)):
         service = services[number]
         first, left = service.first, service.known - service.first
-        guard = service.guard if service.guard < NEVER else 0
-        if service.open and left < service.rows + max(service.rows, guard + 1):
+        if service.open and left < service.needed:
             enough = False
         service.eligible = NEVER
         if left >= service.rows:
