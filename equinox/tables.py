@@ -11,12 +11,15 @@ from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, final
+from typing import Any, Literal, final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from equinox.commands import run
+from equinox.provenance import Origin, frame_sha256
 
 Kind = Literal["text", "integer", "number"]
 
@@ -105,6 +108,17 @@ _DESIGN = (
     number("dram_byte_per_s", "B/s", "bandwidth of DRAM"),
 )
 
+_OPERANDS = (
+    count("mantissa_bits", "bits of a mantissa, sign included", low=1),
+    count("exponent_bits", "bits of an exponent, shared or not; 0 for fixed point"),
+    text("tile", "values that share an exponent: rows x columns, tensor or value"),
+    text("blocks", "what shares an exponent in activations: sample, tile, ..."),
+    count("storage_bits", "bits of a stored weight's mantissa, sign included"),
+    text("gradient_rounding", "rounding of gradients: nearest or stochastic"),
+    text("storage_rounding", "rounding of stored weights: nearest or stochastic"),
+)
+_BOUNDS = (("", ""), ("_low", ", lower 95 % bound"), ("_high", ", upper 95 % bound"))
+
 TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
@@ -118,16 +132,38 @@ TABLES: Mapping[str, Table] = {
                 text("encoding", "how operands of dot products are stored"),
                 count("seed", "seed of initialization, data order and stochastic rounding"),
                 count("epoch", "epochs trained so far", low=1),
-                count("mantissa_bits", "bits of a mantissa, sign included", low=1),
-                text("tile", "values that share an exponent: rows x columns, tensor or value"),
-                text("blocks", "what shares an exponent in activations: sample, tile, ..."),
-                count("storage_bits", "bits of a stored weight's mantissa, sign included"),
-                text("gradient_rounding", "rounding of gradients: nearest or stochastic"),
-                text("storage_rounding", "rounding of stored weights: nearest or stochastic"),
+                *_OPERANDS,
                 text("metric", "error (share of test images) or perplexity (of validation text)"),
                 number("value", "", "the metric; empty when the run diverged", nullable=True),
                 number("train_loss", "nat", "mean training loss of the epoch", nullable=True),
                 text("status", "ok or diverged"),
+            ),
+        ),
+        Table(
+            "equivalence",
+            "one encoding of one task against fp32: runs paired by seed, after the last epoch",
+            ("task", "encoding"),
+            (
+                text("task", "model and data that are trained"),
+                text("dataset", "the data, by name"),
+                text("encoding", "how operands of dot products are stored"),
+                *_OPERANDS,
+                text("metric", "error (share of test images) or perplexity (of validation text)"),
+                count("seeds", "pairs of runs, one seed each", low=1),
+                count("diverged", "runs of this encoding that diverged"),
+                number("value", "", "mean metric of the runs that did not diverge", nullable=True),
+                number("fp32_value", "", "mean metric of fp32, same seeds", nullable=True),
+                *(
+                    number(name, "", meaning, low=-np.inf, nullable=True)
+                    for name, meaning in (
+                        ("difference", "mean of metric less fp32's; of perplexity, a share of it"),
+                        ("low", "lower bound of its 90 % confidence interval"),
+                        ("high", "upper bound of its 90 % confidence interval"),
+                    )
+                ),
+                number("margin", "", "difference that is stated not to matter"),
+                share("p_value", "of the two one-sided tests of equivalence", nullable=True),
+                text("outcome", "equivalent, different or inconclusive, at level 0.05"),
             ),
         ),
         Table(
@@ -156,12 +192,7 @@ TABLES: Mapping[str, Table] = {
             ("encoding", "rows", "width", "voltage_v"),
             _DESIGN_POINT,
         ),
-        Table(
-            "designs",
-            "a named design point",
-            ("design", "encoding"),
-            _DESIGN,
-        ),
+        Table("designs", "a named design point", ("design", "encoding"), _DESIGN),
         Table(
             "comparison",
             "a named design of an experiment, or of the scale that it changes",
@@ -178,6 +209,7 @@ TABLES: Mapping[str, Table] = {
                 text("component", "part of the accelerator"),
                 number("area_mm2", "mm2", "area of the component"),
                 number("power_w", "W", "power of the component at full utilization"),
+                number("leakage_w", "W", "what it leaks; their sum is the component leakage"),
             ),
         ),
         Table(
@@ -192,6 +224,21 @@ TABLES: Mapping[str, Table] = {
                 text("unit", "unit of the constant"),
                 text("quantity", "the ratio that is claimed"),
                 number("value", "", "its value; empty where no design fits", nullable=True),
+            ),
+        ),
+        Table(
+            "sobol",
+            "the Sobol indices of a quantity for a constant: shares of its variance",
+            ("quantity", "constant"),
+            (
+                text("quantity", "the ratio that is claimed"),
+                text("constant", "constant of the hardware model"),
+                *(
+                    number(f"{order}{end}", "", f"{order} index{what}", low=-np.inf, nullable=True)
+                    for order in ("first", "total")
+                    for end, what in _BOUNDS
+                ),
+                count("draws", "draws of all constants with a value, each repeated"),
             ),
         ),
         Table(
@@ -215,11 +262,7 @@ TABLES: Mapping[str, Table] = {
                 *(
                     number(f"{name}_latency_us{end}", "us", f"{name} latency{what}", nullable=True)
                     for name in ("mean", "p50", "p99", "p999")
-                    for end, what in (
-                        ("", ""),
-                        ("_low", ", lower 95 % bound"),
-                        ("_high", ", upper 95 % bound"),
-                    )
+                    for end, what in _BOUNDS
                 ),
                 text("weights", "of the service: resident in SRAM, or streamed from DRAM"),
                 number("service_time_us", "us", "time of one full batch alone"),
@@ -329,31 +372,56 @@ def _plain(value: object) -> object:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def write_table(frame: pd.DataFrame, name: str, path: str | Path) -> None:
-    """Check `frame` against table `name` and write it to `path` at once or not at all."""
+def write_table(
+    frame: pd.DataFrame, name: str, path: str | Path, *, origin: Origin | None = None
+) -> None:
+    """Check `frame` against table `name` and write it to `path` at once or not at all.
+
+    The file also has a checksum of its values and, if given, the `origin` of the table.
+    """
     frame = check_table(frame, name)
     arrow = pa.Table.from_pandas(frame, TABLES[name].schema, preserve_index=False)
-    arrow = arrow.replace_schema_metadata(TABLES[name].schema.metadata)
+    made = {"values_sha256": frame_sha256(arrow.to_pandas())}
+    if origin is not None:
+        made["origin"] = origin.to_json()
+    arrow = arrow.replace_schema_metadata(TABLES[name].schema.metadata | made)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    pq.write_table(arrow, partial)
-    os.replace(partial, path)
+    try:
+        pq.write_table(arrow, partial, write_page_checksum=True)
+        os.replace(partial, path)
+    except OSError as error:
+        raise OSError(error.errno, f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def read_table(name: str, path: str | Path) -> pd.DataFrame:
     """Return table `name` from `path`, checked against its declaration.
 
     Raises:
-        ValueError: the file is not a Parquet file, or does not fit the declaration.
+        ValueError: the file is not a Parquet file, was changed after it was made, or does not fit
+            the declaration.
     """
+    again = "delete it and run snakemake again"
     try:
-        frame = pq.read_table(path).to_pandas()
-    except pa.ArrowInvalid as error:
-        raise ValueError(
-            f"{path} is not a readable Parquet file ({error}); delete it and run snakemake again"
-        ) from error
+        arrow = pq.read_table(path, page_checksum_verification=True)
+        frame = arrow.to_pandas()
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a readable Parquet file ({error}); {again}") from error
+    made = (arrow.schema.metadata or {}).get(b"values_sha256", b"").decode()
+    if not made:
+        raise ValueError(f"{path} has no checksum: it was not made by this product; {again}")
+    if made != frame_sha256(frame):
+        raise ValueError(f"{path} was changed after it was made: its checksum differs; {again}")
     return check_table(frame, name)
+
+
+def read_origin(path: str | Path) -> Mapping[str, Any] | None:
+    """Return the origin (see `equinox.provenance.Origin`) in a table's file, if it has one."""
+    kept = (pq.read_schema(path).metadata or {}).get(b"origin")
+    return None if kept is None else json.loads(kept)
 
 
 def collect_table(name: str, paths: Iterable[str | Path], output: str | Path) -> None:
@@ -383,4 +451,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from equinox.accelerator import load_technology, load_workload
 from equinox.colocation import simulate_design, simulate_fleet
+from equinox.commands import run
 from equinox.config.checks import from_json
 from equinox.config.colocation import Colocation
 from equinox.tables import read_table, write_table
@@ -53,4 +54,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

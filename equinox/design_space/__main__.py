@@ -7,6 +7,7 @@ from typing import Any
 
 from equinox import design_space
 from equinox.accelerator import load_technology, load_workload
+from equinox.commands import run
 from equinox.config.checks import from_json
 from equinox.config.design_space import DesignSpace
 from equinox.tables import read_table, write_table
@@ -28,6 +29,7 @@ COMMANDS: Any = {  # the table that a command makes, what makes it, and of which
     "designs": ("designs", design_space.choose_designs, "design_space config technology workload"),
     "breakdown": ("breakdown", design_space.break_down, "designs technology"),
     "sensitivity": ("sensitivity", design_space.study_sensitivity, "config technology workload"),
+    "sobol": ("sobol", design_space.decompose_variance, "config technology workload"),
     "compare": (
         "comparison",
         design_space.compare_designs,
@@ -53,4 +55,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

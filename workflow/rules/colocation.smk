@@ -17,9 +17,11 @@ rule simulate:
         "<results>/logs/simulate/{workload}/{design}.log",
     benchmark:
         "<results>/benchmarks/simulate/{workload}/{design}.tsv"
+    group:
+        "colocation"
     resources:
-        mem_mb=1500,
-        runtime=60,
+        mem_mb=growing(1500),
+        runtime=growing(60),
     params:
         config=COLOCATION,
     message:
@@ -45,9 +47,11 @@ rule colocation:
         "<results>/logs/colocation.log",
     benchmark:
         "<results>/benchmarks/colocation.tsv"
+    group:
+        "colocation"
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     message:
         "Collect the simulations"
     shell:
@@ -65,9 +69,11 @@ rule fleet:
         "<results>/logs/fleet.log",
     benchmark:
         "<results>/benchmarks/fleet.tsv"
+    group:
+        "colocation"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         config=COLOCATION,
     message:
