@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import metadata
@@ -15,7 +16,7 @@ import pandas as pd
 
 from equinox.dependencies import ROOT, source_files
 
-OUTPUTS = ("output", "markdown", "log")
+OUTPUTS = ("output", "markdown", "checkpoints", "curve")
 
 
 @final
@@ -42,20 +43,21 @@ class Origin:
         return json.dumps(asdict(self), sort_keys=True)
 
 
-def origin_of(module: str, options: Mapping[str, Any]) -> Origin:
+def origin_of(module: str, options: Mapping[str, Any], files: Iterable[Path] = ()) -> Origin:
     """Return the origin of what `python -m module` makes from its parsed `options`.
 
     A value that names a file is an input, one that is a JSON object is config, and the rest are
-    arguments; names in `OUTPUTS`, and callables, are left out.
+    arguments; names in `OUTPUTS`, and callables, are left out. `files` are inputs that the options
+    do not name.
     """
     given = {name: value for name, value in options.items() if name not in OUTPUTS}
     config: dict[str, Any] = {}
     arguments: dict[str, Any] = {}
-    inputs: dict[str, str] = {}
+    inputs = {_shown(path): file_sha256(path) for path in files}
     for name, value in given.items():
-        files = [path for path in _paths(value) if path.is_file()]
-        if files:
-            inputs |= {str(path): file_sha256(path) for path in files}
+        named = [path for path in _paths(value) if path.is_file()]
+        if named:
+            inputs |= {_shown(path): file_sha256(path) for path in named}
         elif isinstance(value, str) and value.startswith("{"):
             config[name] = json.loads(value)
         elif value is not None and not callable(value):
@@ -106,6 +108,11 @@ def package_versions(module: str) -> dict[str, str]:
     distributions = metadata.packages_distributions()
     names = {name for package in imported for name in distributions.get(package, ())}
     return {"python": python_version()} | {name: metadata.version(name) for name in sorted(names)}
+
+
+def _shown(path: Path) -> str:
+    """Return how an input is called: relative to the working folder, if it lies in it."""
+    return os.path.relpath(path) if path.resolve().is_relative_to(Path.cwd()) else str(path)
 
 
 def _name(path: str) -> str:

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from equinox.commands import run
-from equinox.provenance import Origin, frame_sha256
+from equinox.provenance import Origin, frame_sha256, origin_of
 
 Kind = Literal["text", "integer", "number"]
 
@@ -444,9 +444,11 @@ def read_origin(path: str | Path) -> Mapping[str, Any] | None:
     return None if kept is None else json.loads(kept)
 
 
-def collect_table(name: str, paths: Iterable[str | Path], output: str | Path) -> None:
-    """Write table `name` to `output` from the parts in `paths`."""
-    write_table(pd.concat([pd.read_parquet(path) for path in paths]), name, output)
+def collect_table(
+    name: str, paths: Iterable[str | Path], output: str | Path, *, origin: Origin | None = None
+) -> None:
+    """Write table `name` to `output` from the parts in `paths`, each a table of this name."""
+    write_table(pd.concat([read_table(name, path) for path in paths]), name, output, origin=origin)
 
 
 def describe_tables() -> str:
@@ -467,7 +469,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("parts", nargs="+")
     parser.add_argument("--output", required=True)
     options = parser.parse_args(arguments)
-    collect_table(options.name, options.parts, options.output)
+    origin = origin_of("equinox.tables", vars(options))
+    collect_table(options.name, options.parts, options.output, origin=origin)
 
 
 if __name__ == "__main__":

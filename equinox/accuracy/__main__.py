@@ -6,6 +6,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from equinox.accuracy.equivalence import equivalence_table
+from equinox.commands import run
+from equinox.provenance import origin_of
 from equinox.tables import read_table, write_table
 
 
@@ -18,8 +20,9 @@ def main() -> None:
     options = parser.parse_args()
     margins = TypeAdapter(dict[str, float]).validate_json(options.margins)
     table = equivalence_table(read_table("accuracy", options.accuracy), margins)
-    write_table(table, "equivalence", options.output)
+    origin = origin_of("equinox.accuracy", vars(options))
+    write_table(table, "equivalence", options.output, origin=origin)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

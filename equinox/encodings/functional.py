@@ -193,8 +193,8 @@ class _Linear(Function):
     def forward(
         ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor | None, operands: Operands
     ) -> Tensor:
-        x, w = operands.x(rows), operands.w(weight)
-        ctx.save_for_backward(operands.to_save(rows, x), operands.to_save(weight, w))
+        x, w = operands.x(rows, brief=True), operands.w(weight, brief=True)
+        ctx.save_for_backward(operands.stash("x", rows, x), operands.stash("w", weight, w))
         ctx.operands = operands
         return x @ w.T if bias is None else torch.addmm(bias, x, w.T)
 
@@ -204,10 +204,10 @@ class _Linear(Function):
         rows, weight = ctx.saved_tensors
         operands: Operands = ctx.operands
         needs_x, needs_w, needs_bias, _ = ctx.needs_input_grad
-        rounded = operands.grad(grad)
+        rounded = operands.grad(grad, brief=True)
         return (
-            operands.grad_x(rounded, weight) if needs_x else None,
-            operands.grad_w(grad, rounded, rows) if needs_w else None,
+            operands.grad_x(rounded, operands.recall("w", weight)) if needs_x else None,
+            operands.grad_w(grad, rounded, operands.recall("x", rows)) if needs_w else None,
             grad.sum(0) if needs_bias else None,
             None,
         )
@@ -266,17 +266,19 @@ class _Convolution(Function):
         operands: Operands,
         geometry: tuple[Any, ...],
     ) -> Tensor:
-        x, w = operands.x(inputs), operands.w(weight)
-        ctx.save_for_backward(x, w)
+        x, w = operands.x(inputs, brief=True), operands.w(weight, brief=True)
+        ctx.save_for_backward(operands.stash("x", inputs, x), operands.stash("w", weight, w))
         ctx.operands, ctx.geometry = operands, geometry
         return torch.convolution(x, w, bias, *geometry)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, w = ctx.saved_tensors
+        operands: Operands = ctx.operands
+        inputs, weight = ctx.saved_tensors
         needs_x, needs_w, needs_bias = ctx.needs_input_grad[:3]
-        rounded = ctx.operands.grad(grad)
+        rounded = operands.grad(grad, brief=True)
+        x, w = operands.recall("x", inputs), operands.recall("w", weight)
         grad_x, grad_w, _ = torch.ops.aten.convolution_backward(
             rounded, x, w, None, *ctx.geometry, (needs_x, needs_w, False)
         )

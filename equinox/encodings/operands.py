@@ -11,6 +11,7 @@ from torch import Tensor
 
 from equinox.encodings.formats import Encoding, Fixed, Format
 from equinox.encodings.rounding import encode
+from equinox.encodings.scratch import scratch_like
 
 Role: TypeAlias = Literal["x", "w", "grad"]
 
@@ -38,17 +39,34 @@ class Operands:
             not isinstance(operand, Fixed) and operand.tile is not None for operand in operands
         )
 
-    def x(self, rows: Tensor) -> Tensor:
-        """Return activations, rounded."""
-        return self._encode("x", self.encoding.x, rows)
+    def x(self, rows: Tensor, *, brief: bool = False) -> Tensor:
+        """Return activations, rounded.
 
-    def w(self, weight: Tensor) -> Tensor:
-        """Return a weight's narrow copy."""
-        return self._encode("w", self.encoding.w, weight)
+        What is `brief` may lie in memory that this thread's next operand of the same role, x, w or
+        grad, takes over; `stash` and `recall` bring it back.
+        """
+        return self._encode("x", self.encoding.x, rows, brief)
 
-    def grad(self, rows: Tensor) -> Tensor:
-        """Return gradients of a product's result, rounded."""
-        return self._encode("grad", self.encoding.grad, rows)
+    def w(self, weight: Tensor, *, brief: bool = False) -> Tensor:
+        """Return a weight's narrow copy; see `x` for `brief`."""
+        return self._encode("w", self.encoding.w, weight, brief)
+
+    def grad(self, rows: Tensor, *, brief: bool = False) -> Tensor:
+        """Return gradients of a product's result, rounded; see `x` for `brief`."""
+        return self._encode("grad", self.encoding.grad, rows, brief)
+
+    def stash(self, role: Role, operand: Tensor, rounded: Tensor) -> Tensor:
+        """Return what to save of a brief operand: itself, wherever rounding it again is the same.
+
+        A network so keeps no more for its backward pass than it does without encodings.
+        """
+        return operand if self.reblocks or self._repeats(role) else rounded
+
+    def recall(self, role: Role, stashed: Tensor) -> Tensor:
+        """Return, briefly, the rounded operand of what was stashed; it itself if blocks change."""
+        if self.reblocks or not self._repeats(role):
+            return stashed
+        return encode(stashed, self._format(role), None, out=scratch_like(stashed, role))
 
     def to_save(self, operand: Tensor, rounded: Tensor) -> Tensor:
         """Return what the backward pass needs of an operand of the forward pass."""
@@ -68,8 +86,19 @@ class Operands:
             return self.grad(grad.T) @ self.x(saved_rows.T).T
         return rounded_grad.T @ saved_rows
 
-    def _encode(self, role: Role, number_format: Format, values: Tensor) -> Tensor:
-        rounded = encode(values, number_format, self.generator)
+    def _format(self, role: Role) -> Format:
+        encoding = self.encoding
+        return {"x": encoding.x, "w": encoding.w, "grad": encoding.grad}[role]
+
+    def _repeats(self, role: Role) -> bool:
+        """Whether an operand rounded again is the same."""
+        return self._format(role).rounding == "nearest"
+
+    def _encode(self, role: Role, number_format: Format, values: Tensor, brief: bool) -> Tensor:
+        # An operand that does not repeat is kept for the backward pass; a gradient is used there.
+        brief = brief and (role == "grad" or self._repeats(role))
+        out = scratch_like(values, role) if brief else None
+        rounded = encode(values, number_format, self.generator, out=out)
         if self.observer is not None:
             self.observer(role, number_format, values, rounded)
         return rounded

@@ -20,19 +20,14 @@ def draw_key(generator: torch.Generator) -> int:
 def uniform(shape: torch.Size, key: int | Tensor, *, device: torch.device) -> Tensor:
     """Return numbers uniform in [0, 1), multiples of 2**-24, of the stream `key`.
 
-    Position i gives mix(mix(i ^ low) ^ high) of the key's halves, where mix is a bijection of 32
-    bits; positions repeat after 2**32 values.
+    A position is hashed by "lowbias32", into which one half of the key enters before the first
+    product and the other before the second; positions repeat after 2**32 values.
 
-    Source: mix is "lowbias32" of Wellons, "Prospecting for Hash Functions", 2018.
+    Source: Wellons, "Prospecting for Hash Functions", 2018.
     """
-    position = torch.arange(shape.numel(), device=device) & _MASK
-    mixed = _mix(_mix(position ^ (key & _MASK)) ^ (key >> 32))
-    return ((mixed >> 8).double() * 2.0**-24).reshape(shape)
-
-
-def _mix(value: Tensor) -> Tensor:
+    low, high = key & _MASK, key >> 32
+    value = (torch.arange(shape.numel(), device=device) & _MASK) ^ low
+    value = ((value ^ (value >> 16)) * 0x7FEB352D) & _MASK
+    value = ((value ^ (value >> 15) ^ high) * 0x846CA68B) & _MASK
     value = value ^ (value >> 16)
-    value = (value * 0x7FEB352D) & _MASK
-    value = value ^ (value >> 15)
-    value = (value * 0x846CA68B) & _MASK
-    return value ^ (value >> 16)
+    return ((value >> 8).double() * 2.0**-24).reshape(shape)

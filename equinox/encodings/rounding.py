@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
+from types import ModuleType
 from typing import Literal
 
 import torch
@@ -51,7 +53,7 @@ def quantize(
     if blocks == "sample" and isinstance(number_format, BlockFloat):
         number_format = replace(number_format, tile=SAMPLE)
     _check(x, out)
-    values = x.detach()
+    values = x.detach() if x.requires_grad else x
     if out is not None:
         target = out if _may_write(values, out) else None
         rounded = encode(values, number_format, generator, out=target)
@@ -74,7 +76,7 @@ def encode(
     result is neither, they were left as they were.
     """
     key = _key(number_format, generator)
-    if x.device.type != "cpu":
+    if not x.is_cpu:
         return compiled.quantize(x, number_format, key)
     if x.dtype is not torch.float32 or x.numel() == 0:
         return reference.quantize(x, number_format, key)
@@ -97,18 +99,23 @@ def _encode_float32(
         return x
     if number_format == BF16:
         return x.bfloat16().float()
-    # Here, since importing the compiler takes longer than all else.
-    from equinox.encodings import fast
-
+    rounded: Tensor | None = None
     match number_format:
         case BlockFloat(exponent_rule="floor"):
-            return fast.round_blocks(x, number_format, key, in_place=in_place, out=out)
+            rounded = _fast().round_blocks(x, number_format, key, in_place=in_place, out=out)
         case Fixed():
-            return fast.round_fixed(x, number_format, key)
+            rounded = _fast().round_fixed(x, number_format, key)
         case Float(scaled=True):
-            return fast.round_scaled(x, number_format, key)
-        case _:
-            return None
+            rounded = _fast().round_scaled(x, number_format, key)
+    return rounded
+
+
+@cache
+def _fast() -> ModuleType:
+    """Return the compiled kernels, late, since importing the compiler takes long."""
+    from equinox.encodings import fast
+
+    return fast
 
 
 def _key(number_format: Format, generator: torch.Generator | None) -> int | None:

@@ -10,8 +10,11 @@ from pathlib import Path
 from equinox.commands import run
 from equinox.config.checks import from_json
 from equinox.config.training import TrainingJob
+from equinox.provenance import Origin, origin_of
+from equinox.tables import write_table
 
 _LOG = logging.getLogger("equinox.training")
+DATA = Path(__file__).parent / "data"  # that come with the product
 
 
 def main() -> None:
@@ -31,7 +34,10 @@ def main() -> None:
         _start_processes(job.processes)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     _exit_on_sigterm(arguments.checkpoints)
-    _train(job, arguments.output, arguments.checkpoints, arguments.curve)
+    source = DATA / job.task.dataset / "source.yaml"
+    known = [source] if job.data_dir is None and source.exists() else []
+    origin = origin_of("equinox.training", vars(arguments), known)
+    _train(job, arguments.output, arguments.checkpoints, arguments.curve, origin)
 
 
 def _start_processes(count: int) -> None:
@@ -50,8 +56,10 @@ def _exit_on_sigterm(checkpoints: Path) -> None:
     signal.signal(signal.SIGTERM, leave)
 
 
-def _train(job: TrainingJob, output: Path, folder: Path, curve: Path | None) -> None:
-    from equinox.training.checkpoints import checkpoints_of, write_frame
+def _train(
+    job: TrainingJob, output: Path, folder: Path, curve: Path | None, origin: Origin
+) -> None:
+    from equinox.training.checkpoints import checkpoints_of
     from equinox.training.distributed import join_team
     from equinox.training.loop import train
 
@@ -61,7 +69,7 @@ def _train(job: TrainingJob, output: Path, folder: Path, curve: Path | None) -> 
             _LOG.setLevel(logging.WARNING)
         rows = train(job, checkpoints=checkpoints, team=team, curve=curve)
         if team.rank == 0:
-            write_frame(rows, output)
+            write_table(rows, "accuracy", output, origin=origin)
             checkpoints.remove()
 
 

@@ -16,14 +16,7 @@ import torch
 import equinox.encodings
 from equinox.config.checks import to_jsonable
 from equinox.config.training import TrainingJob
-
-
-def write_frame(frame: pd.DataFrame, path: Path) -> None:
-    """Write `frame` to `path` as Parquet, at once or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    frame.to_parquet(partial, index=False)
-    os.replace(partial, path)
+from equinox.tables import read_table, write_table
 
 
 @final
@@ -37,11 +30,11 @@ class Checkpoints:
     def read_rows(self, seed: int) -> pd.DataFrame | None:
         """Return the rows of `seed`, or None if it is not finished."""
         path = self._path(seed, "parquet")
-        return pd.read_parquet(path) if path.exists() else None
+        return read_table("accuracy", path) if path.exists() else None
 
     def write_rows(self, seed: int, rows: pd.DataFrame) -> None:
         """Keep the rows of `seed`, which is finished; its state is no longer needed."""
-        write_frame(rows, self._path(seed, "parquet"))
+        write_table(rows, "accuracy", self._path(seed, "parquet"))
         self._path(seed, "pt").unlink(missing_ok=True)
 
     def read_state(self, seed: int) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from torch.utils import deterministic as deterministic_mode
 
 from equinox.config.training import TrainingJob
 from equinox.encodings import Encoding, get_encoding, set_encoding
+from equinox.tables import check_table
 from equinox.training.checkpoints import Checkpoints
 from equinox.training.describe import describe_encoding
 from equinox.training.distributed import Team, without_sharing
@@ -35,7 +36,7 @@ def train(
     team: Team | None = None,
     curve: Path | None = None,
 ) -> pd.DataFrame:
-    """Return the columns of table `accuracy`, a row for each seed and epoch.
+    """Return table `accuracy`, a row for each seed and epoch.
 
     The same job gives the same rows. From the epoch in which the loss or a weight is not finite,
     a run has status "diverged" and no value. See `equinox.training.run.start_run` for streams of
@@ -103,7 +104,9 @@ def _train_seed(
                     checkpoints.write_state(seed, state)
     rows = pd.DataFrame([vars(epoch) for epoch in run.epochs])
     names = {"task": job.name, "dataset": job.task.dataset, "encoding": encoding.name}
-    return rows.assign(**names, seed=seed, metric=problem.metric, **describe_encoding(encoding))
+    described = describe_encoding(encoding)
+    rows = rows.assign(**names, seed=seed, metric=problem.metric, **described)
+    return check_table(rows, "accuracy")
 
 
 def _epochs(

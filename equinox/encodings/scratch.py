@@ -1,0 +1,46 @@
+"""Memory that rounded operands share, one after another.
+
+A rounded operand serves one product, or the two of a backward pass, and is then forgotten. Fresh
+memory for it costs more time than the rounding, since the system has to clear it page by page, and
+an encoded network would need more memory than a plain one.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import torch
+from torch import Tensor
+
+_PER_THREAD = threading.local()
+
+
+def scratch_like(x: Tensor, purpose: str) -> Tensor | None:
+    """Return memory for values like `x`, valid until the thread's next call for this purpose.
+
+    It is as large as the largest so far, and has the strides of `x` where these are dense, else is
+    contiguous. None where `x` is not float32 on the CPU, or while torch.compile traces, which
+    cannot follow it.
+    """
+    if torch.compiler.is_compiling() or x.dtype is not torch.float32 or not x.is_cpu:
+        return None
+    memory: Tensor | None = getattr(_PER_THREAD, purpose, None)
+    values = x.numel()
+    if memory is None or memory.numel() < values:
+        memory = torch.empty(values)
+        setattr(_PER_THREAD, purpose, memory)
+    strides = x.stride() if is_dense(x) else torch.empty(x.shape, device="meta").stride()
+    return memory.as_strided(x.shape, strides)
+
+
+def is_dense(x: Tensor) -> bool:
+    """Whether the values fill a stretch of memory, in any order of the dims."""
+    if x.is_contiguous():
+        return True
+    expected = 1
+    for stride, size in sorted(zip(x.stride(), x.shape, strict=True)):
+        if size > 1:
+            if stride != expected:
+                return False
+            expected *= size
+    return True
