@@ -21,6 +21,8 @@ def claims(**changes: object) -> pd.DataFrame:
         "reproduced": 4.5,
         "low": 4.0,
         "high": 5.0,
+        "accepted_low": 3.0,
+        "accepted_high": 5.0,
         "unit": "",
         "verdict": "reproduced",
         "reason": "",
