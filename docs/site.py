@@ -28,12 +28,22 @@ SECTIONS = {
 }
 #: Pages of the navigation; those that are not there are left out.
 NAVIGATION: list[tuple[str, list[tuple[str, str]]]] = [
-    ("Start", [("Equinox", "index.md"), ("Tutorial", "tutorial.md"), ("How to", "how-to.md")]),
+    (
+        "Start",
+        [
+            ("Equinox", "index.md"),
+            ("Tutorial", "tutorial.md"),
+            ("How to", "how-to.md"),
+            ("Cluster", "cluster.md"),
+            ("Scale full", "full_scale.md"),
+        ],
+    ),
     (
         "Explanation",
         [
             ("HBFP", "hbfp.md"),
             ("The authors' emulator", "emulator.md"),
+            ("Accuracy study", "accuracy.md"),
             ("Hardware model", "hardware-model.md"),
             ("Simulator", "simulator.md"),
             ("Co-location", "colocation.md"),
