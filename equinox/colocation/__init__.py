@@ -16,7 +16,7 @@ from equinox.colocation.policies import POLICIES
 from equinox.colocation.programs import Program, inference_program, training_program
 from equinox.colocation.queue import simulate_queue
 from equinox.colocation.simulation import simulate
-from equinox.colocation.sweep import simulate_design
+from equinox.colocation.stages import simulate_design
 
 __all__ = [
     "BATCHINGS",
