@@ -12,9 +12,11 @@ from equinox.colocation.arrivals import (
 from equinox.colocation.batching import BATCHINGS
 from equinox.colocation.classes import simulate_priority_queue
 from equinox.colocation.fleet import simulate_fleet
+from equinox.colocation.metrics import estimate, replicate_until, transient_length
 from equinox.colocation.policies import POLICIES
 from equinox.colocation.programs import Program, inference_program, training_program
 from equinox.colocation.queue import simulate_queue
+from equinox.colocation.search import bisect_load, largest_load_within, saturation_load
 from equinox.colocation.simulation import simulate
 from equinox.colocation.stages import simulate_design
 
@@ -27,13 +29,19 @@ __all__ = [
     "Program",
     "Renewal",
     "Trace",
+    "bisect_load",
+    "estimate",
     "inference_program",
+    "largest_load_within",
     "make_arrivals",
     "read_trace",
+    "replicate_until",
+    "saturation_load",
     "simulate",
     "simulate_design",
     "simulate_fleet",
     "simulate_priority_queue",
     "simulate_queue",
     "training_program",
+    "transient_length",
 ]

@@ -12,13 +12,19 @@ matrix unit (MMU), and hands its result to the SIMD unit:
   its program will be over when its own begins (there is one output buffer) and, if it `depends`,
   all earlier results of its program are there. A policy chooses among those that can issue.
 - MMU operations are not interrupted.
-- A batch takes the requests that wait when its first instruction issues, and is complete with
-  its last SIMD operation; the next batch issues after that.
+- A batch is of one service. It takes the requests that wait when its first instruction issues, and
+  is complete with its last SIMD operation; the next batch issues after that. Of the services that
+  may issue a batch, the one of the lowest rank does, the first of them if ranks are equal.
 
 Identical instructions that follow each other are one row of a program, with a count. When an issue
 differs from the one before it by nothing but a shift in time, the rest of the run is taken in one
 step, up to the next event that the policy could see. The outcome is that of single steps.
+
+All state is in the records below, so that a run may stop between two batches for want of arrivals
+and go on when there are more, and a copy is a second run from there.
 """
+
+from typing import Any, Final
 
 import numpy as np
 from numba import njit
@@ -27,255 +33,267 @@ from numpy.typing import NDArray
 from equinox.colocation.policies import Action
 
 Integers = NDArray[np.int64]
+Records = NDArray[np.void]
+Record = Any  # one of Records; compiled code reads and writes its fields
 
-NEVER = 2**62  # cycle: later than any event
-MMU, SIMD, LOAD, DEPENDS, COUNT = range(5)  # columns of a program
-INFERENCE_ROWS, INFERENCE, TRAINING, STALLED, IDLE = range(5)  # kinds of counted cycles
-BATCHES, ITERATIONS, INSTRUCTIONS = range(3)  # kinds of events
+NEVER: Final = 2**62  # cycle: later than any event
+# An entry of the decisions: an `Action`, and FIRM if it does not depend on whether training can
+# issue or the guard stops it; only inference that follows itself without a gap looks at that.
+FIRM: Final = 4
+_WAIT, _INFER = int(Action.WAIT), int(Action.INFER)
 
-_SIMD_FREE, _DRAM_FREE = range(2)  # state of the shared units
-# State of one program: row, and place in its run, of the next instruction and of the next load;
-# when the operands of the next two instructions and all results are there; the latest issue, and
-# when the DRAM channel was free as of then.
-_NEXT, _DONE, _AHEAD, _AHEAD_DONE, _LOADED, _LOADED_AFTER, _RESULT, _ISSUED, _DRAM = range(9)
-_FIRST, _BATCH = range(2)  # the first request in no batch yet; requests in the latest batch
-_WAIT, _INFER, _TRAIN = int(Action.WAIT), int(Action.INFER), int(Action.TRAIN)
 
+def _integers(names: str) -> np.dtype[np.void]:
+    return np.dtype([(name, np.int64) for name in names.split()])
+
+
+#: A row of a program: the columns of `Program.table`, and the row that comes after it.
+ROW: Final = _integers("mmu simd load depends count follow")
+#: A program in execution: its first row; row, and place in its run, of the next instruction and of
+#: the next load; whether it has begun; when the operands of the next two instructions, and all
+#: results, are there; the latest issue, and when the DRAM channel was free as of then.
+STREAM: Final = _integers(
+    "home next done ahead ahead_done begun loaded loaded_after result issued dram"
+)
+#: A service: its first request in no batch yet; requests known, and whether more may come; most
+#: requests of a batch; longest wait for company; the most that may wait beside training; whether
+#: short batches are shortened; rank of a batch, rank + rank_age x arrival of its oldest request.
+#: Counted: its cycles, those times requests, its batches.
+SERVICE: Final = _integers(
+    "first known open rows timeout guard shortens rank rank_age used used_rows batches"
+)
+#: The machine: the cycle; when inference and training can issue and the guard stops training; who
+#: issued last; when the shared units are free; service, first request and rows of the batch in
+#: flight; `drain`; MMU cycles of each kind from `begin` to `end`, and events.
+MACHINE: Final = _integers(
+    "now infer_at train_at guard_at infer_last simd_free dram_free service oldest rows "
+    "drain begin end training stalled idle iterations instructions"
+)
 
 # numba: its wheels bring their own code generator, so no C compiler is needed where this runs.
+# Records, not arrays, and parts without wrappers of their own compile in half the time.
+_part = njit(cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
 @njit(cache=True)
 def run(
-    inference: Integers,
-    training: Integers,
-    arrival: Integers,
-    rows: int,
-    drain: int,
-    timeout: int,
-    guard: int,
+    code: Records,
+    entries: Integers,
     decisions: Integers,
-    window: tuple[int, int],
-) -> tuple[Integers, Integers, Integers, Integers]:
-    """Run until all requests are served and `window` is over.
-
-    Programs are arrays of the five columns above; `decisions` is a `decision_table`.
-
-    Returns:
-        start and completion of each request (NEVER if the policy serves none); MMU cycles inside
-        `window` by kind (INFERENCE_ROWS: inference cycles times requests of the batch); events.
-    """
-    start, completion = np.full(len(arrival), NEVER), np.full(len(arrival), NEVER)
-    cycles, events = np.zeros(5, np.int64), np.zeros(3, np.int64)
-    infers, trains = (decisions == _INFER).any(), (decisions == _TRAIN).any()
-    shared, queue = np.zeros(2, np.int64), np.zeros(2, np.int64)
-    infer = _new_stream(inference, shared, infers)
-    train = _new_stream(training, shared, trains)
-    firm = _firm_states(decisions)
-    now = infer_last = 0
-    infer_at = max(_eligible(arrival, 0, rows, timeout), infer[_LOADED]) if infers else NEVER
-    train_at = _ready(training, train, drain) if trains else NEVER
-    while infer_at < NEVER or now < window[1]:
-        begin, blocking = now, queue[_FIRST] + guard
-        guard_at = arrival[blocking] if blocking < len(arrival) else NEVER
-        mid_batch = _begun(infer) or infer[_RESULT] > now
-        state = (infer_at <= now) + 2 * (train_at <= now) + 4 * (guard_at <= now)
-        state += 8 * infer_last + 16 * mid_batch + 32 * _begun(train)
-        action = decisions[state]
-        unused = STALLED if mid_batch or (trains and guard_at > now) else IDLE
-        if action == _WAIT:
-            now = _earliest_after(now, (infer_at, train_at, guard_at, infer[_RESULT], window[1]))
-            if now == NEVER:
-                break  # the policy serves nobody
-            cycles[unused] += _inside(begin, now, window)
-        elif action == _INFER:
-            infer_last, train[_ISSUED] = 1, -1
-            if not _begun(infer):
-                _form_batch(queue, arrival, start, rows, now)
-            seen = (train_at, guard_at, NEVER)
-            spent = _issue_run(inference, infer, shared, drain, now, seen, firm[state], window)
-            now = spent[0]
-            cycles[INFERENCE_ROWS] += spent[1] * queue[_BATCH]
-            _count(cycles, events, INFERENCE, unused, spent)
-            infer_at = _ready(inference, infer, drain)
-            if not _begun(infer):
-                completion[queue[_FIRST] - queue[_BATCH] : queue[_FIRST]] = infer[_RESULT]
-                eligible = _eligible(arrival, queue[_FIRST], rows, timeout)
-                infer_at = max(infer_at, infer[_RESULT], eligible)
-                events[BATCHES] += 1
-        else:
-            infer_last, infer[_ISSUED] = 0, -1
-            seen = (infer_at, guard_at, infer[_RESULT])
-            spent = _issue_run(training, train, shared, drain, now, seen, False, window)
-            now = spent[0]
-            _count(cycles, events, TRAINING, unused, spent)
-            train_at = _ready(training, train, drain)
-            events[ITERATIONS] += not _begun(train)
-    return start, completion, cycles, events
-
-
-@njit(cache=True)
-def _new_stream(program: Integers, shared: Integers, active: bool) -> Integers:
-    """Return the state of `program` at cycle 0, its first two loads requested if `active`."""
-    stream = np.zeros(_DRAM + 1, np.int64)
-    stream[_ISSUED] = -1
-    for at in (_LOADED, _LOADED_AFTER):
-        if active:
-            stream[at] = _load(program[stream[_AHEAD], LOAD], shared, 0)
-        row, done = stream[_AHEAD], stream[_AHEAD_DONE] + 1
-        stream[_AHEAD], stream[_AHEAD_DONE] = _after(row, done, program[row, COUNT], len(program))
-    return stream
-
-
-@njit(cache=True)
-def _begun(stream: Integers) -> bool:
-    """Return whether `stream` is not at the start of its program."""
-    return bool(stream[_NEXT] + stream[_DONE] > 0)
-
-
-@njit(cache=True)
-def _firm_states(decisions: Integers) -> NDArray[np.bool_]:
-    """Return for each state whether "training_ready" and "guarded" leave its decision as it is."""
-    firm = np.zeros(len(decisions), np.bool_)
-    for state in range(len(decisions)):
-        other = state & ~6
-        firm[state] = (
-            decisions[other] == decisions[other + 2] == decisions[other + 4] == decisions[other + 6]
-        )
-    return firm
-
-
-@njit(cache=True)
-def _count(
-    cycles: Integers, events: Integers, kind: int, unused: int, spent: tuple[int, int, int, int]
+    services: Records,
+    streams: Records,
+    machine: Record,
+    arrival: Integers,
+    start: Integers,
+    completion: Integers,
 ) -> None:
-    """Enter what `_issue_run` returned."""
-    cycles[kind] += spent[1]
-    cycles[unused] += spent[2]
-    events[INSTRUCTIONS] += spent[3]
+    """Go on until all requests are served and `machine.end` is over, or more arrivals are needed.
 
-
-@njit(cache=True)
-def _form_batch(queue: Integers, arrival: Integers, start: Integers, rows: int, now: int) -> None:
-    """Start a batch of the requests that wait at `now`, `rows` at most."""
-    first = end = queue[_FIRST]
-    while end < len(arrival) and end < first + rows and arrival[end] <= now:
-        start[end] = now
-        end += 1
-    queue[_FIRST], queue[_BATCH] = end, end - first
-
-
-@njit(cache=True)
-def _load(duration: int, shared: Integers, now: int) -> int:
-    """Request a load at `now`; return when it is done."""
-    if duration > 0:
-        shared[_DRAM_FREE] = max(now, shared[_DRAM_FREE]) + duration
-        return int(shared[_DRAM_FREE])
-    return now
-
-
-@njit(cache=True)
-def _ready(program: Integers, stream: Integers, drain: int) -> int:
-    """Return from when on the next instruction of `stream` can issue on a free MMU."""
-    index, ready = stream[_NEXT], stream[_LOADED]
-    if program[index, DEPENDS]:
-        ready = max(ready, stream[_RESULT])
-    elif program[index, SIMD] > 0:
-        ready = max(ready, stream[_RESULT] - drain - program[index, MMU])
-    return int(ready)
-
-
-@njit(cache=True)
-def _issue_run(
-    program: Integers,
-    stream: Integers,
-    shared: Integers,
-    drain: int,
-    now: int,
-    seen: tuple[int, int, int],
-    firm: bool,
-    window: tuple[int, int],
-) -> tuple[int, int, int, int]:
-    """Issue the next instruction of `stream` at `now`, and those after it that repeat it.
-
-    `seen` are events that the policy could see; if `firm`, not while an issue follows another.
-    All in one function: in compiled code a call with arrays costs more than an issue.
-
-    Returns:
-        when the last one leaves the MMU; MMU cycles, and cycles between issues, that are inside
-        `window`; how many were issued.
+    `streams` are the inference and the training program; `entries` has the first row of the
+    program of each service and batch size; `arrival`, `start` and `completion` have a row for
+    each service. `services`, `streams`, `machine`, `start` and `completion` are written to.
     """
-    row, ahead, before = stream[_NEXT], stream[_AHEAD], stream[_ISSUED]
-    mmu, simd, load = program[row, MMU], program[row, SIMD], program[row, LOAD]
-    period, result, loaded = now - before, now + mmu + drain, now + mmu
-    if simd > 0:
-        result = max(result, shared[_SIMD_FREE]) + simd
-    result = max(stream[_RESULT], result)
-    if program[ahead, LOAD] > 0:
-        loaded = max(loaded, shared[_DRAM_FREE]) + program[ahead, LOAD]
-        shared[_DRAM_FREE] = loaded
-    place, left = stream[_DONE] + 1, program[row, COUNT] - stream[_AHEAD_DONE] - 1
-    later = repeats = 0
-    # The run has begun, its loads last on, and this issue shifts all that the one before left.
-    if (
-        (before >= 0 and ahead == row and place >= 2 and left > 0)
-        and stream[_AHEAD_DONE] == place + 1
-        and stream[_LOADED_AFTER] - stream[_LOADED] == period == loaded - stream[_LOADED_AFTER]
-        and result - stream[_RESULT] == period
-        and (load == 0 or shared[_DRAM_FREE] - stream[_DRAM] == period)
-    ):
-        until = _earliest_after(before, (window[0], window[1], NEVER, NEVER, NEVER))
-        if not (firm and period == mmu):
-            until = _earliest_after(before, (until, seen[0], seen[1], seen[2], NEVER))
-        repeats = min(left, (until - 1 - now) // period) if until > now else 0
-        later = repeats * period
-    stream[_LOADED] = stream[_LOADED_AFTER] + later
-    stream[_LOADED_AFTER], stream[_RESULT], stream[_ISSUED] = loaded + later, result + later, now
-    stream[_ISSUED] += later
-    if simd > 0:
-        shared[_SIMD_FREE] = result + later
-    if load > 0:
-        shared[_DRAM_FREE] += later
-    stream[_DRAM] = shared[_DRAM_FREE]
-    rows = len(program)
-    stream[_NEXT], stream[_DONE] = _after(row, place + repeats, program[row, COUNT], rows)
-    requested = stream[_AHEAD_DONE] + 1 + repeats
-    stream[_AHEAD], stream[_AHEAD_DONE] = _after(ahead, requested, program[ahead, COUNT], rows)
-    busy = _inside(now + later, now + later + mmu, window)
-    if not window[0] <= now < window[1]:
-        return now + later + mmu, busy, 0, 1 + repeats
-    return now + later + mmu, busy + repeats * mmu, later - repeats * mmu, 1 + repeats
+    infer, train = streams[0], streams[1]
+    enough = _look_ahead(services, arrival, infer, machine)
+    while enough and (machine.infer_at < NEVER or machine.now < machine.end):
+        now = machine.now
+        mid_batch = infer.begun > 0 or infer.result > now
+        state = (machine.infer_at <= now) + 2 * (machine.train_at <= now)
+        state += 4 * (machine.guard_at <= now) + 8 * machine.infer_last
+        decision = decisions[state + 16 * mid_batch + 32 * train.begun]
+        stalls = mid_batch or (machine.train_at < NEVER and machine.guard_at > now)
+        if decision == _WAIT:
+            then = _sooner(machine.infer_at, machine.train_at, now)
+            then = _sooner(_sooner(then, machine.guard_at, now), infer.result, now)
+            machine.now = _sooner(then, machine.end, now)
+            if machine.now == NEVER:
+                break  # the policy serves nobody
+            _count_unused(machine, stalls, _inside(machine, now, machine.now))
+            continue
+        infers = int(decision & 3 == _INFER)
+        if infers and not mid_batch:
+            _form_batch(code, entries, services, arrival, start, infer, machine)
+        # the next event that the policy could see
+        seen = machine.train_at if infers else _sooner(machine.infer_at, infer.result, now)
+        machine.infer_last = infers
+        streams[infers].issued = -1  # of the other program
+        busy = _issue(code, streams[1 - infers], machine, decision, seen, stalls)
+        if not infers:
+            machine.train_at = _ready(code, train, machine)
+            machine.training += busy
+            machine.iterations += 1 - train.begun
+            continue
+        service = services[machine.service]
+        machine.infer_at = _ready(code, infer, machine)
+        service.used += busy
+        service.used_rows += busy * machine.rows
+        if infer.begun == 0:
+            completion[machine.service, machine.oldest : service.first] = infer.result
+            service.batches += 1
+            enough = _look_ahead(services, arrival, infer, machine)
 
 
-@njit(cache=True)
-def _after(row: int, done: int, count: int, rows: int) -> tuple[int, int]:
-    """Return row and place in its run of the instruction that follows `done` of `row`."""
-    if done < count:
-        return row, done
-    return (row + 1 if row + 1 < rows else 0), 0
+@_part
+def _sooner(event: int, other: int, now: int) -> int:
+    """Return the earlier of the two that is after `now`, or NEVER."""
+    if event <= now:
+        event = NEVER
+    return other if now < other < event else event
 
 
-@njit(cache=True)
-def _eligible(arrival: Integers, first: int, rows: int, timeout: int) -> int:
-    """Return from when on a batch that starts with request `first` may issue."""
-    if first >= len(arrival):
-        return NEVER
-    deadline = min(arrival[first] + timeout, NEVER)
-    last = first + rows - 1
-    if last < len(arrival):
-        return int(min(arrival[last], deadline))
-    return int(deadline) if timeout < NEVER else int(arrival[-1])
+@_part
+def _inside(machine: Record, first: int, last: int) -> int:
+    """Return how many of the cycles from `first` to `last` are counted."""
+    return max(min(last, machine.end) - max(first, machine.begin), 0)
 
 
-@njit(cache=True)
-def _earliest_after(now: int, events: tuple[int, int, int, int, int]) -> int:
-    """Return the earliest of `events` that is after `now`, or NEVER."""
+@_part
+def _count_unused(machine: Record, stalls: bool, cycles: int) -> None:
+    if stalls:
+        machine.stalled += cycles
+    else:
+        machine.idle += cycles
+
+
+@_part
+def _look_ahead(services: Records, arrival: Integers, infer: Record, machine: Record) -> bool:
+    """Enter, between batches, when the next may issue; return whether enough arrivals are known.
+
+    That is all that matter until the next batch is complete.
+    """
+    eligible, enough = NEVER, True
+    for number in range(len(services)):
+        service = services[number]
+        needed = service.rows + (service.guard + 1 if service.guard < NEVER else 0)
+        if service.open and service.known - service.first < needed:
+            enough = False
+        eligible = min(eligible, _eligible(service, arrival[number]))
+    if infer.begun == 0:
+        machine.infer_at = max(eligible, infer.loaded, infer.result)
+    machine.guard_at = _guard_at(services, arrival)
+    return enough
+
+
+@_part
+def _guard_at(services: Records, arrival: Integers) -> int:
+    """Return when more requests of a service wait than may wait beside training."""
     then = NEVER
-    for event in events:
-        if event > now:
-            then = min(then, event)
+    for number in range(len(services)):
+        service = services[number]
+        if service.guard < service.known - service.first:
+            then = min(then, arrival[number, service.first + service.guard])
     return then
 
 
-@njit(cache=True)
-def _inside(begin: int, end: int, window: tuple[int, int]) -> int:
-    """Return how many of the cycles from `begin` to `end` lie in `window`."""
-    return max(min(end, window[1]) - max(begin, window[0]), 0)
+@_part
+def _eligible(service: Record, arrival: Integers) -> int:
+    """Return from when on a batch of `service` may issue."""
+    if service.first >= service.known:
+        return NEVER
+    last = service.first + service.rows - 1
+    full = arrival[last] if last < service.known else NEVER
+    if full == NEVER and service.timeout == NEVER:
+        return int(arrival[service.known - 1])
+    return min(full, arrival[service.first] + service.timeout)
+
+
+@_part
+def _form_batch(
+    code: Records,
+    entries: Integers,
+    services: Records,
+    arrival: Integers,
+    start: Integers,
+    infer: Record,
+    machine: Record,
+) -> None:
+    """Take the requests of the next batch, and its program."""
+    chosen, lowest = 0, NEVER
+    for number in range(len(services)):
+        service = services[number]
+        if _eligible(service, arrival[number]) <= machine.now:
+            rank = service.rank + service.rank_age * arrival[number, service.first]
+            if rank < lowest:
+                chosen, lowest = number, rank
+    service = services[chosen]
+    first = last = service.first
+    most = min(service.known, first + service.rows)
+    while last < most and arrival[chosen, last] <= machine.now:
+        start[chosen, last] = machine.now
+        last += 1
+    service.first = last
+    machine.service, machine.oldest = chosen, first
+    machine.rows = service.rows if service.shortens else last - first
+    machine.guard_at = _guard_at(services, arrival)
+    entry = entries[chosen, last - first - 1]
+    if entry != infer.home:  # the loads that ran ahead were those of the first program
+        infer.next, infer.done, infer.ahead, infer.ahead_done = entry, 0, entry, 0
+        for _ in range(2):
+            infer.ahead, infer.ahead_done = _after(code[infer.ahead], infer.ahead, infer.ahead_done + 1)
+
+
+@_part
+def _after(run: Record, row: int, done: int) -> tuple[int, int]:
+    """Return row and place in its run of the instruction that follows `done` of a run."""
+    return (row, done) if done < run.count else (run.follow, 0)
+
+
+@_part
+def _ready(code: Records, own: Record, machine: Record) -> int:
+    """Return from when on the next instruction of a program can issue on a free MMU."""
+    row = code[own.next]
+    if row.depends:
+        return max(own.loaded, own.result)
+    if row.simd > 0:
+        return max(own.loaded, own.result - machine.drain - row.mmu)
+    return int(own.loaded)
+
+
+@_part
+def _issue(
+    code: Records, own: Record, machine: Record, decision: int, seen: int, stalls: bool
+) -> int:
+    """Issue the next instruction of a program, and those after it that repeat it.
+
+    Return how many of their MMU cycles are counted.
+    """
+    now, row, ahead = machine.now, code[own.next], code[own.ahead]
+    result, loaded = now + row.mmu + machine.drain, now + row.mmu
+    if row.simd > 0:
+        result = max(result, machine.simd_free) + row.simd
+    result = max(own.result, result)
+    if ahead.load > 0:
+        loaded = max(loaded, machine.dram_free) + ahead.load
+        machine.dram_free = loaded
+    place, place_ahead, period = own.done + 1, own.ahead_done + 1, now - own.issued
+    later = repeats = 0
+    # The run has begun, its loads last on, and this issue shifts all that the one before left.
+    if (
+        (own.issued >= 0 and own.ahead == own.next and place >= 2 and place_ahead == place + 2)
+        and own.loaded_after - own.loaded == period
+        and loaded - own.loaded_after == period
+        and result - own.result == period
+        and (row.load == 0 or machine.dram_free - own.dram == period)
+    ):
+        until = _sooner(machine.begin, machine.end, own.issued)
+        if decision < FIRM or period != row.mmu:
+            until = _sooner(_sooner(until, seen, own.issued), machine.guard_at, own.issued)
+        repeats = min(row.count - place_ahead, max(until - 1 - now, 0) // period)
+        later = repeats * period
+    own.loaded, own.loaded_after = own.loaded_after + later, loaded + later
+    own.result = result + later
+    if row.simd > 0:
+        machine.simd_free = own.result
+    if row.load > 0:
+        machine.dram_free += later
+    own.issued, own.dram = now + later, machine.dram_free
+    busy = _inside(machine, now + later, now + later + row.mmu)
+    if repeats > 0 and machine.begin <= now < machine.end:
+        busy += repeats * row.mmu
+        _count_unused(machine, stalls, later - repeats * row.mmu)
+    machine.now = now + later + row.mmu
+    machine.instructions += 1 + repeats
+    own.ahead, own.ahead_done = _after(ahead, own.ahead, place_ahead + repeats)
+    own.next, own.done = _after(row, own.next, place + repeats)
+    own.begun = int(own.done > 0 or own.next != own.home)
+    return busy

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from equinox.colocation import simulate_queue
-from equinox.colocation.metrics import summarize_latency
+from equinox.colocation.metrics import (
+    estimate,
+    replicate_until,
+    summarize_latency,
+    transient_length,
+)
 
 
 def test_worked_example():
@@ -41,3 +46,51 @@ def test_few_requests_are_bounded_by_their_extremes(count):
     found = summarize_latency(np.arange(count) + 1.0)
     assert (found["mean_low"], found["mean_high"]) == (1, count)
     assert (found["p99_low"], found["p99_high"]) == (1, count)
+
+
+def test_replications_stop_when_the_interval_is_tight():
+    draws = np.random.default_rng(0).normal(10.0, 1.0, 1000)
+    found = replicate_until(lambda seed: draws[seed], relative=0.02, most=1000)
+    # half-width 1.96 / sqrt(n) is 0.2 at about n = 96
+    assert found.tight
+    assert 60 <= found.replications <= 140
+    assert found.half_width <= 0.02 * found.value
+    assert found.low < 10.0 < found.high
+
+
+def test_replications_that_stay_loose_say_so():
+    found = replicate_until(lambda seed: float(seed % 2), relative=0.001, most=20)
+    assert (found.replications, found.tight) == (20, False)
+
+
+def test_an_estimate_by_hand():
+    # 1, 2, 3: standard deviation 1, t(0.975, 2) = 4.302653: 4.302653 / sqrt(3) = 2.484138
+    found = estimate([1.0, 2.0, 3.0], relative=1.25)
+    assert (found.value, found.tight) == (2.0, True)
+    assert found.half_width == pytest.approx(2.484138, rel=1e-6)
+    assert estimate([1.0], relative=9.0).tight is False
+
+
+@pytest.mark.parametrize("wrong", [{"relative": 0}, {"least": 1}, {"most": 3}])
+def test_replications_out_of_range_are_an_error(wrong):
+    with pytest.raises(ValueError, match="relative must be positive"):
+        replicate_until(lambda seed: 1.0, **({"relative": 0.1} | wrong))
+
+
+def test_the_transient_ends_where_the_steady_state_begins():
+    noise = np.random.default_rng(0).normal(0.0, 1.0, 10_000)
+    assert transient_length(noise) <= 500
+    noise[:1000] += np.linspace(20.0, 0.0, 1000)
+    assert 800 <= transient_length(noise) <= 1500
+
+
+def test_the_transient_minimizes_the_standard_error_of_what_is_left():
+    values = np.random.default_rng(1).exponential(1.0, 400) + np.linspace(1, 0, 400) ** 2
+    means = values.reshape(80, 5).mean(axis=1)
+    errors = [means[d:].var() / (80 - d) for d in range(41)]
+    assert transient_length(values) == 5 * int(np.argmin(errors))
+
+
+def test_half_of_a_run_stays_at_least():
+    assert transient_length(np.arange(1000.0)[::-1]) <= 500
+    assert transient_length(np.arange(19.0)) == 0

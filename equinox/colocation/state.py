@@ -1,0 +1,201 @@
+"""The state of a run of the engine: made here, advanced by `engine.run`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from math import inf
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equinox.colocation import engine
+from equinox.colocation.batching import batch_timeout
+from equinox.colocation.policies import Action, decision_table, get_policy
+from equinox.colocation.programs import Program
+
+Integers = NDArray[np.int64]
+Records = NDArray[np.void]
+Record = Any  # one of them
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Service:
+    """An inference service: its programs, how it forms batches and what it promises.
+
+    `programs` is one program, which a batch of any size takes (incomplete ones are padded), or
+    one for each batch size, 1 to `rows` (incomplete ones are shortened, and nothing is padding).
+    The operands that stream ahead of a batch are those of a full one, of the first service.
+    """
+
+    programs: Program | Sequence[Program]
+    rows: int  # requests of a batch, at most
+    batching: str = "adaptive"  # one of `BATCHINGS`
+    timeout_cycles: float = inf  # that "adaptive" lets the oldest request wait for company
+    guard_batches: float = 2.0  # full batches that may wait beside training
+    target_cycles: float = inf  # latency that it promises; see `ORDERS`
+
+    def __post_init__(self) -> None:
+        """Raise a ValueError that names a number out of range."""
+        if self.rows < 1:
+            raise ValueError(f"rows is {self.rows}; a batch has 1 or more")
+        if not self.guard_batches >= 0:
+            raise ValueError(f"guard_batches is {self.guard_batches}; it must be 0 or more")
+        if not self.target_cycles > 0:
+            raise ValueError(f"target_cycles is {self.target_cycles}; it must be positive")
+        if self.shortens and len(self.sizes) != self.rows:
+            raise ValueError(
+                f"{len(self.sizes)} programs for batches of up to {self.rows}; give one, or one "
+                "for each size"
+            )
+        batch_timeout(self.batching, self.timeout_cycles)
+
+    @property
+    def shortens(self) -> bool:
+        """Whether an incomplete batch has a program of its own."""
+        return not isinstance(self.programs, Program)
+
+    @property
+    def sizes(self) -> Sequence[Program]:
+        """The programs, the last one that of a full batch."""
+        return (self.programs,) if isinstance(self.programs, Program) else self.programs
+
+
+#: Which service's batch goes first: the lowest of rank + age x arrival of its oldest request,
+#: from the place of the service in their order and its target. A new order is one entry.
+Order = Callable[[int, int], tuple[int, int]]
+ORDERS: Mapping[str, Order] = {
+    "listed": lambda place, target: (place, 0),  # always the first of those that may
+    "oldest": lambda place, target: (0, 1),  # first come, first served
+    "deadline": lambda place, target: (target, 1),  # earliest deadline first
+}
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class State:
+    """All that a run depends on: records and arrays of `engine`. Copy it to branch off a run."""
+
+    code: Records
+    entries: Integers
+    decisions: Integers
+    services: Records
+    streams: Records
+    machine: Records  # one
+
+    def copy(self) -> "State":
+        """Return a state that runs on by itself."""
+        return deepcopy(self)
+
+    def advance(self, arrival: Integers, start: Integers, completion: Integers) -> None:
+        """Run as far as the arrivals that are known allow; see `engine.run`."""
+        engine.run(
+            self.code,
+            self.entries,
+            self.decisions,
+            self.services,
+            self.streams,
+            self.machine[0],
+            arrival,
+            start,
+            completion,
+        )
+
+
+def first_state(
+    services: Sequence[Service],
+    training: Program,
+    *,
+    scheduling: str,
+    order: str,
+    window: tuple[int, int],
+) -> State:
+    """Return the state at cycle 0, with no arrivals known and more to come.
+
+    Raises:
+        ValueError: a name is unknown, the programs' drains differ, or the window is empty.
+    """
+    if order not in ORDERS:
+        raise ValueError(f"order is {order!r}; orders are {', '.join(ORDERS)}")
+    if not 0 <= window[0] < window[1]:
+        raise ValueError(f"window is {window}; it must begin at 0 or later and end after that")
+    decisions = decision_table(get_policy(scheduling))
+    code, entries, drain = _assemble(services, training)
+    streams, machine = np.zeros(2, engine.STREAM), np.zeros(1, engine.MACHINE)
+    homes = (entries[0, services[0].rows - 1], len(code) - len(training.table()))
+    actives = [bool((decisions == action).any()) for action in (Action.INFER, Action.TRAIN)]
+    for stream, home, active in zip(streams, homes, actives, strict=True):
+        _begin(code, stream, machine, int(home), active)
+    machine["train_at"] = streams[1]["loaded"] if actives[1] else engine.NEVER
+    machine["drain"], (machine["begin"], machine["end"]) = drain, window
+    return State(
+        code=code,
+        entries=entries,
+        decisions=_mark_firm(decisions),
+        services=np.array([_row(*item, ORDERS[order]) for item in enumerate(services)], engine.SERVICE),
+        streams=streams,
+        machine=machine,
+    )
+
+
+def _assemble(services: Sequence[Service], training: Program) -> tuple[Records, Integers, int]:
+    """Return all programs as one table, the first row of each, and their drain."""
+    programs = [program for service in services for program in service.sizes] + [training]
+    drains = sorted({program.drain_cycles for program in programs})
+    if len(drains) > 1:
+        raise ValueError(
+            f"the programs drain in {' and '.join(map(str, drains))} cycles; make all for one "
+            "accelerator"
+        )
+    tables = [program.table() for program in programs]
+    firsts = np.cumsum([0] + [len(table) for table in tables])
+    entries = np.zeros((len(services), max(service.rows for service in services)), np.int64)
+    place = 0
+    for number, service in enumerate(services):
+        entries[number] = firsts[place + len(service.sizes) - 1]
+        entries[number, : len(service.sizes) - 1] = firsts[place : place + len(service.sizes) - 1]
+        place += len(service.sizes)
+    follow = np.arange(1, firsts[-1] + 1)
+    follow[firsts[1:] - 1] = entries[0, services[0].rows - 1]
+    follow[-1] = firsts[-2]
+    columns = np.column_stack([np.concatenate(tables), follow])
+    return columns.view(engine.ROW).reshape(-1), entries, drains[0]
+
+
+def _begin(code: Records, stream: Record, machine: Records, home: int, active: bool) -> None:
+    """Enter the state of a program at cycle 0, its first two loads requested if `active`."""
+    stream["home"] = stream["next"] = stream["ahead"] = home
+    stream["issued"] = -1
+    for at in ("loaded", "loaded_after"):
+        row = code[stream["ahead"]]
+        if active and row["load"]:
+            machine["dram_free"] += row["load"]
+            stream[at] = machine["dram_free"][0]
+        stream["ahead_done"] += 1
+        if stream["ahead_done"] == row["count"]:
+            stream["ahead"], stream["ahead_done"] = row["follow"], 0
+
+
+def _row(place: int, service: Service, order: Order) -> tuple[int, ...]:
+    """Return a record of `State.services`."""
+    timeout = batch_timeout(service.batching, service.timeout_cycles)
+    guard = service.guard_batches * service.rows
+    target = engine.NEVER // 4 if service.target_cycles == inf else int(service.target_cycles)
+    return (
+        *(0, 0, 1, service.rows),
+        engine.NEVER if timeout == inf else int(timeout),
+        engine.NEVER if guard == inf else int(guard),
+        int(service.shortens),
+        *order(place, target),
+        *(0, 0, 0),
+    )
+
+
+def _mark_firm(decisions: Integers) -> Integers:
+    """Return `decisions`, inference that neither training nor the guard changes marked FIRM."""
+    marked = decisions.copy()
+    for state, decision in enumerate(decisions):
+        alike = [decisions[state & ~6 | bits] == decision for bits in (0, 2, 4, 6)]
+        marked[state] += engine.FIRM * (all(alike) and decision == Action.INFER)
+    return marked

@@ -1,0 +1,69 @@
+"""Loads found by bisection."""
+
+from math import isnan
+
+import numpy as np
+import pytest
+
+from equinox.colocation import simulate_queue
+from equinox.colocation.search import (
+    bisect_load,
+    keeps_up,
+    largest_load_within,
+    saturation_load,
+)
+
+
+@pytest.mark.parametrize("edge", [0.013, 0.4, 0.7777, 0.999])
+def test_the_edge_is_found_to_the_tolerance_from_below(edge):
+    found = bisect_load(lambda load: load <= edge, tolerance=0.001, steps=100)
+    assert edge - 0.001 <= found <= edge
+
+
+def test_the_last_of_several_edges_is_found():
+    # waiting for company at low loads, for others at high ones
+    assert bisect_load(lambda load: 0.3 < load < 0.8) == pytest.approx(0.8, abs=0.005)
+
+
+def test_the_ends_of_the_range_are_answers_too():
+    assert bisect_load(lambda load: True, high=1.5) == 1.5
+    assert isnan(bisect_load(lambda load: False))
+
+
+def poisson_queue(load, **options):
+    arrival = np.random.default_rng(0).exponential(1 / load, 200_000).cumsum()
+    outcome = simulate_queue(arrival, **options)
+    return arrival, outcome.completion_s
+
+
+def test_a_queue_saturates_at_load_1_and_earlier_for_a_slower_server():
+    for batch_s in (1.0, 1.25):
+        found = saturation_load(lambda load, s=batch_s: poisson_queue(load, batch_s=s))
+        assert found == pytest.approx(1 / batch_s, rel=0.02)
+
+
+def test_batches_raise_the_saturation_load_by_their_size():
+    found = saturation_load(lambda load: poisson_queue(load, batch_s=1.0, max_batch=4), high=8)
+    assert found == pytest.approx(4, rel=0.02)
+
+
+def test_a_growing_queue_is_not_kept_up_with():
+    times = np.arange(1000.0)
+    assert keeps_up(times, times + 400)  # late, but no later at the end
+    assert not keeps_up(times, times * 1.1)
+    assert keeps_up([], [])
+
+
+def test_the_largest_load_within_a_mean_wait_is_that_of_pollaczek_and_khinchine():
+    # W = rho / (2 (1 - rho)) is 1 at rho = 2/3
+    def wait(load):
+        arrival = np.random.default_rng(1).exponential(1 / load, 1_000_000).cumsum()
+        return simulate_queue(arrival, batch_s=1.0).wait_s.mean()
+
+    assert largest_load_within(wait, 1.0, high=0.95) == pytest.approx(2 / 3, abs=0.01)
+
+
+@pytest.mark.parametrize("wrong", [{"low": 1.0}, {"low": -1.0}, {"tolerance": 0}, {"steps": 0}])
+def test_a_range_without_loads_is_an_error(wrong):
+    with pytest.raises(ValueError, match="low must be 0 or more"):
+        bisect_load(lambda load: True, **wrong)
