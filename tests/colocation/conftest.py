@@ -7,7 +7,7 @@ import pytest
 
 from equinox.accelerator import load_technology, load_workload
 from equinox.colocation import simulate_design
-from equinox.config.colocation import Colocation, Fleet
+from equinox.config.colocation import Colocation, Fleet, Sensitivity
 
 FLEET = Fleet(
     accelerators=100,
@@ -17,7 +17,18 @@ FLEET = Fleet(
     balancers=("even", "pack"),
     schedulings=("inference_only", "priority"),
     pack_load=0.8,
-    idle_power_share=0.4,
+    profile="cosine",
+)
+SENSITIVITY = Sensitivity(
+    design="500us",
+    workload="lstm_2048_25",
+    batching="full",
+    loads=(0.5,),
+    training_batch=(86,),
+    dram_gb_per_s=(250.0,),
+    instruction_folds=(8,),
+    arrivals=("gamma:8",),
+    adaptive_timeout=(4.0,),
 )
 CONFIG = Colocation(
     encoding="hbfp8_16",
@@ -30,10 +41,14 @@ CONFIG = Colocation(
     seeds=(0, 1),
     requests=1000,
     batches=40,
+    iterations=2,
     warm_up=0.1,
     adaptive_timeout=1.0,
     guard_batches=2,
-    latency_target_us=500,
+    instruction_folds=1,
+    load_tolerance=0.05,
+    latency_target_us={"lstm_2048_25": 2000.0},
+    sensitivity=SENSITIVITY,
     fleet=FLEET,
 )
 
