@@ -62,22 +62,25 @@ class Program:
         return np.ascontiguousarray(np.stack(columns, axis=1), np.int64)
 
 
-def inference_program(machine: Accelerator, workload: Workload) -> Program:
-    """Return a batch of `workload` as instructions.
+def inference_program(
+    machine: Accelerator, workload: Workload, *, batch: int | None = None
+) -> Program:
+    """Return a batch of `workload` as instructions: of the `rows` of the array, or of `batch`.
 
-    The batch is always the `rows` of the array. The array streams the same operands through all
-    its rows, used or not, so an incomplete batch takes as long as a full one; cycles of rows
-    without a request are padding. Weights stay in SRAM if `keeps_weights`; otherwise every use
+    The array streams the same operands through all its rows, used or not, so a fold takes as long
+    with an incomplete batch as with a full one; fewer requests take less time only where a request
+    has many rows, so that there are fewer folds. Weights stay in SRAM if `keeps_weights`; otherwise every use
     streams them from DRAM, once for the whole batch, whose activations cross DRAM as well if SRAM
     does not hold them.
     """
+    batch = machine.rows if batch is None else batch
     w_byte, x_byte = (form.bits / 8 for form in _operands(machine))
     resident = keeps_weights(machine, workload)
-    activation_byte = machine.rows * workload.activation_byte_per_request(machine.encoding)
+    activation_byte = batch * workload.activation_byte_per_request(machine.encoding)
     spills = not resident and activation_byte > machine.sram_byte
     parts = []
     for layer in workload.layers:
-        m, repeat = layer.sizes(machine.rows)
+        m, repeat = layer.sizes(batch)
         byte = 0.0 if resident or not layer.has_weights else layer.k * layer.n * w_byte
         product = TrainingProduct(
             name=layer.name,
@@ -90,7 +93,7 @@ def inference_program(machine: Accelerator, workload: Workload) -> Program:
             simd_op=m * layer.n * layer.simd_op_per_output,
         )
         parts.append(_runs(machine, product))
-    return _join(machine, parts, op=machine.rows * workload.op_per_request)
+    return _join(machine, parts, op=batch * workload.op_per_request)
 
 
 def keeps_weights(machine: Accelerator, workload: Workload) -> bool:

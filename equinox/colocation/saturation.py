@@ -1,7 +1,9 @@
 """What a site can take: its work alone, and the loads at which each policy gives way."""
 
+from dataclasses import replace
+from itertools import product
 from math import nan
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -9,9 +11,10 @@ from numpy.typing import NDArray
 
 from equinox.colocation.search import largest_load_within, saturation_load
 from equinox.colocation.site import Site
-from equinox.colocation.sweep import latency_us, measure_work, run_load
+from equinox.colocation.sweep import latency_us, measure_work, run_load, same_batching
 from equinox.config.colocation import Colocation
 
+LONGER: Final = 4  # how much the search's runs exceed the sweep's, against chance
 _MICRO = 1e6  # us in a second
 _HIGHEST = 1.2  # load that the search for saturation starts from
 
@@ -53,17 +56,20 @@ def describe_site(site: Site) -> dict[str, Any]:
 def find_limits(config: Colocation, site: Site, target_us: float | None) -> pd.DataFrame:
     """Return rows of the table saturation: one for each batching and scheduling that serves.
 
-    Loads are found by bisection, to `config.load_tolerance`, in runs of the first seed: the
-    highest whose queue does not grow, and the highest whose p99 latency is within `target_us`.
-    Both are NaN where there is none, or no target.
+    Loads are found by bisection, to `config.load_tolerance`, in runs of the first seed and of at
+    least `LONGER` times `config.requests`: the highest whose queue does not grow, and the highest
+    whose p99 latency is within `target_us`. Both are NaN where there is none, or no target.
     """
-    rows = []
-    for batching in config.batchings:
-        for scheduling in config.schedulings:
-            if scheduling != "training_only":
-                names = {"batching": batching, "scheduling": scheduling}
-                rows.append(names | _limits(config, site, batching, scheduling, target_us))
-    return pd.DataFrame(rows)
+    config = replace(config, requests=LONGER * config.requests)
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    schedulings = [name for name in config.schedulings if name != "training_only"]
+    for batching, scheduling in product(config.batchings, schedulings):
+        same = same_batching(config, site, batching), scheduling
+        if same not in rows:
+            rows[same] = _limits(config, site, *same, target_us)
+        names = {"batching": batching, "scheduling": scheduling}
+        rows[batching, scheduling] = rows[same] | names
+    return pd.DataFrame(list(rows.values()))
 
 
 def _limits(

@@ -47,6 +47,7 @@ class Site:
 
     machine: Accelerator
     inference: Program
+    shortened: tuple[Program, ...]  # by batch size - 1; one if all sizes take the same time
     training: Program
     training_batch: int
     op_per_request: int
@@ -107,6 +108,7 @@ def place(
     return Site(
         machine=machine,
         inference=inference,
+        shortened=_shorten(machine, workload),
         training=training,
         training_batch=batch,
         op_per_request=workload.op_per_request,
@@ -163,6 +165,13 @@ def same_machine(config: Colocation, designs: pd.DataFrame, design: str) -> str:
         return tuple(row[list(_SAME)]) + (row["dram_byte_per_s"],)
 
     return next(name for name in config.designs if shape(name) == shape(design))
+
+
+def _shorten(machine: Accelerator, workload: Workload) -> tuple[Program, ...]:
+    """Return a program for each batch size, or the one that all take."""
+    one_row = all(layer.has_weights and layer.m_per_request == 1 for layer in workload.layers)
+    sizes = [machine.rows] if one_row else range(1, machine.rows + 1)
+    return tuple(inference_program(machine, workload, batch=size) for size in sizes)
 
 
 def _saturate(inference: Program, rows: int) -> Outcome:

@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Iterator, Mapping
+from itertools import product
 from math import ceil, inf
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
+from equinox.colocation.batching import SHORTENED
 from equinox.colocation.metrics import QUANTILES, summarize_latency
 from equinox.colocation.simulation import Outcome, simulate
 from equinox.colocation.site import Site
@@ -15,6 +17,7 @@ from equinox.config.colocation import Colocation
 
 LOGGER = logging.getLogger(__name__)
 
+ADAPTIVE: Final = "adaptive"
 _MICRO = 1e6  # us in a second
 
 
@@ -26,14 +29,29 @@ def sweep_loads(config: Colocation, site: Site, saturation: Mapping[Any, float])
     `saturation`, by batching and scheduling, the queue grows for as long as a run lasts: latencies
     are infinite, and their lower bounds are what was measured in this run.
     """
-    rows = []
-    for batching in config.batchings:
-        for scheduling in config.schedulings:
+    rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for batching, scheduling in product(config.batchings, config.schedulings):
+        same = same_batching(config, site, batching), scheduling
+        if same not in rows:
             LOGGER.info("%s, %s: %d loads", batching, scheduling, len(config.loads))
-            names = {"batching": batching, "scheduling": scheduling}
             limit = saturation.get((batching, scheduling), 1.0)
-            rows += [names | row for row in _rows(config, site, batching, scheduling, limit)]
-    return pd.DataFrame(rows)
+            rows[same] = list(_rows(config, site, batching, scheduling, limit))
+        names = {"batching": batching, "scheduling": scheduling}
+        rows[batching, scheduling] = [row | names for row in rows[same]]
+    return pd.DataFrame([row for part in rows.values() for row in part])
+
+
+def same_batching(config: Colocation, site: Site, batching: str) -> str:
+    """Return the first batching of `config` that is the same as `batching` on `site`.
+
+    All are if a batch is one request; shortened batches are adaptive ones if all sizes take the
+    same time.
+    """
+    if site.machine.rows == 1:
+        return config.batchings[0]
+    if batching == SHORTENED and len(site.shortened) == 1 and ADAPTIVE in config.batchings:
+        return ADAPTIVE
+    return batching
 
 
 def run_load(
@@ -56,8 +74,9 @@ def run_load(
     generator = np.random.default_rng(seed)
     times_s = site.arrivals.times_s(count, request_per_s=rate, generator=generator)
     arrival = np.ceil(times_s * machine.frequency_hz).astype(np.int64)
+    shortens = batching == SHORTENED and len(site.shortened) > 1
     return simulate(
-        site.inference,
+        site.shortened if shortens else site.inference,
         site.training,
         arrival,
         rows=machine.rows,
@@ -88,7 +107,7 @@ def measure_work(site: Site, outcome: Outcome) -> dict[str, float]:
     serving = shares["inference_share"] + shares["padding_share"]
     training = shares["training_share"]
     dram = {
-        "serving": serving * site.inference.total_load_cycles / site.inference.total_mmu_cycles,
+        "serving": outcome.batches * site.inference.total_load_cycles / _end(outcome),
         "training": training * site.training.total_load_cycles / site.training.total_mmu_cycles,
     }
     power, busy = site.power, serving + training
@@ -143,6 +162,10 @@ def _completed(outcome: Outcome) -> int:
         return 0
     end, done = outcome.arrival_cycle[-1], outcome.completion_cycle
     return int(((done > end - outcome.window_cycles) & (done <= end)).sum())
+
+
+def _end(outcome: Outcome) -> int:
+    return int(outcome.completion_cycle.max()) if len(outcome.completion_cycle) else 1
 
 
 def _name_latencies(found: Mapping[str, float], *, growing: bool) -> dict[str, float]:
