@@ -63,18 +63,20 @@ ROW: Final = _integers("mmu simd load depends count follow body body_end")
 STREAM: Final = _integers(
     "home next done ahead ahead_done begun loaded loaded_after result issued dram"
 )
+#: Where a batch begins: its first row, and what `STREAM` says of its third instruction's load.
+ENTRY: Final = _integers("row ahead ahead_done")
 #: A service: its first request in no batch yet; requests known, and whether more may come; most
 #: requests of a batch; longest wait for company; the most that may wait beside training; whether
-#: short batches are shortened; rank of a batch, rank + rank_age x arrival of its oldest request.
-#: Counted: its cycles, those times requests, its batches.
+#: short batches are shortened; rank of a batch, rank + rank_age x arrival of its oldest request;
+#: when its next batch may issue. Counted: its cycles, those times requests, its batches.
 SERVICE: Final = _integers(
-    "first known open rows timeout guard shortens rank rank_age used used_rows batches"
+    "first known open rows timeout guard shortens rank rank_age eligible used used_rows batches"
 )
-#: The machine: the cycle; when inference and training can issue and the guard stops training; who
-#: issued last; when the shared units are free; service, first request and rows of the batch in
-#: flight; `drain`; MMU cycles of each kind from `begin` to `end`, and events.
+#: The machine: the cycle; when inference and training can issue, the guard stops training and the
+#: next batch may issue; who issued last; when the shared units are free; service, first request
+#: and rows of the batch in flight; `drain`; MMU cycles by kind from `begin` to `end`, and events.
 MACHINE: Final = _integers(
-    "now infer_at train_at guard_at infer_last simd_free dram_free service oldest rows "
+    "now infer_at train_at guard_at eligible infer_last simd_free dram_free service oldest rows "
     "drain begin end training stalled idle iterations instructions"
 )
 
@@ -87,13 +89,13 @@ _MOST_KEPT = 8  # looks inside a run
 
 # numba: its wheels bring their own code generator, so no C compiler is needed where this runs.
 # Records, not arrays, and parts without wrappers of their own compile in half the time.
-_part = njit(cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_part = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 @njit(cache=True)
 def run(
     code: Records,
-    entries: Integers,
+    entries: Records,
     decisions: Integers,
     services: Records,
     streams: Records,
@@ -105,13 +107,15 @@ def run(
 ) -> None:
     """Go on until all requests are served and `machine.end` is over, or more arrivals are needed.
 
-    `streams` are the inference and the training program; `entries` has the first row of the
-    program of each service and batch size; `arrival`, `start` and `completion` have a row for
-    each service; `marks` are two of `MARK`, and of copies of streams, machine and services. All but
-    `code`, `entries`, `decisions` and `arrival` are written to.
+    `streams` are the inference and the training program; `entries` say where a batch of each
+    service and size begins; `arrival`, `start` and `completion` have a row for each service;
+    `marks` are two of `MARK`, and of copies of streams, machine and services. All but `code`,
+    `entries`, `decisions` and `arrival` are written to.
     """
     infer, train = streams[0], streams[1]
-    enough = _look_ahead(services, arrival, infer, machine)
+    enough = _look_ahead(services, arrival, machine)
+    if infer.begun == 0:
+        machine.infer_at = max(machine.eligible, max(infer.loaded, infer.result))
     while enough and (machine.infer_at < NEVER or machine.now < machine.end):
         _take_periods(code, services, streams, machine, marks)
         now = machine.now
@@ -128,9 +132,10 @@ def run(
                 break  # the policy serves nobody
             _count_unused(machine, stalls, _inside(machine, now, machine.now))
             continue
-        infers = int(decision & 3 == _INFER)
+        infers = decision & _INFER  # 1 or 0
         if infers and not mid_batch:
-            _form_batch(code, entries, services, arrival, start, infer, machine)
+            _form_batch(entries, services, arrival, start, infer, machine)
+            enough = _look_ahead(services, arrival, machine)
         # the next event that the policy could see
         seen = machine.train_at if infers else _sooner(machine.infer_at, infer.result, now)
         machine.infer_last = infers
@@ -146,9 +151,10 @@ def run(
         service.used += busy
         service.used_rows += busy * machine.rows
         if infer.begun == 0:
-            completion[machine.service, machine.oldest : service.first] = infer.result
+            for request in range(machine.oldest, service.first):
+                completion[machine.service, request] = infer.result
             service.batches += 1
-            enough = _look_ahead(services, arrival, infer, machine)
+            machine.infer_at = max(machine.eligible, max(infer.loaded, infer.result))
 
 
 @_part
@@ -174,51 +180,35 @@ def _count_unused(machine: Record, stalls: bool, cycles: int) -> None:
 
 
 @_part
-def _look_ahead(services: Records, arrival: Integers, infer: Record, machine: Record) -> bool:
-    """Enter, between batches, when the next may issue; return whether enough arrivals are known.
+def _look_ahead(services: Records, arrival: Integers, machine: Record) -> bool:
+    """Enter when the next batch may issue, and when the guard stops training.
 
-    That is all that matter until the next batch is complete.
+    Return whether enough arrivals are known to do so again after the next batch has formed.
     """
-    eligible, enough = NEVER, True
+    machine.eligible = machine.guard_at = NEVER
+    enough = True
     for number in range(len(services)):
         service = services[number]
-        needed = service.rows + (service.guard + 1 if service.guard < NEVER else 0)
-        if service.open and service.known - service.first < needed:
+        first, left = service.first, service.known - service.first
+        guard = service.guard if service.guard < NEVER else 0
+        if service.open and left < service.rows + max(service.rows, guard + 1):
             enough = False
-        eligible = min(eligible, _eligible(service, arrival[number]))
-    if infer.begun == 0:
-        machine.infer_at = max(eligible, infer.loaded, infer.result)
-    machine.guard_at = _guard_at(services, arrival)
+        service.eligible = NEVER
+        if left >= service.rows:
+            full = arrival[number, first + service.rows - 1]
+            service.eligible = min(full, arrival[number, first] + service.timeout)
+        elif left > 0:
+            last = arrival[number, service.known - 1]  # nobody is left to wait for
+            service.eligible = last if service.timeout == NEVER else arrival[number, first] + service.timeout
+        if service.guard < left:
+            machine.guard_at = min(machine.guard_at, arrival[number, first + service.guard])
+        machine.eligible = min(machine.eligible, service.eligible)
     return enough
 
 
 @_part
-def _guard_at(services: Records, arrival: Integers) -> int:
-    """Return when more requests of a service wait than may wait beside training."""
-    then = NEVER
-    for number in range(len(services)):
-        service = services[number]
-        if service.guard < service.known - service.first:
-            then = min(then, arrival[number, service.first + service.guard])
-    return then
-
-
-@_part
-def _eligible(service: Record, arrival: Integers) -> int:
-    """Return from when on a batch of `service` may issue."""
-    if service.first >= service.known:
-        return NEVER
-    last = service.first + service.rows - 1
-    full = arrival[last] if last < service.known else NEVER
-    if full == NEVER and service.timeout == NEVER:
-        return int(arrival[service.known - 1])
-    return min(full, arrival[service.first] + service.timeout)
-
-
-@_part
 def _form_batch(
-    code: Records,
-    entries: Integers,
+    entries: Records,
     services: Records,
     arrival: Integers,
     start: Integers,
@@ -226,28 +216,26 @@ def _form_batch(
     machine: Record,
 ) -> None:
     """Take the requests of the next batch, and its program."""
-    chosen, lowest = 0, NEVER
+    now, lowest = machine.now, NEVER
     for number in range(len(services)):
         service = services[number]
-        if _eligible(service, arrival[number]) <= machine.now:
+        if service.eligible <= now:
             rank = service.rank + service.rank_age * arrival[number, service.first]
             if rank < lowest:
-                chosen, lowest = number, rank
+                machine.service, lowest = number, rank
+    chosen = machine.service
     service = services[chosen]
     first = last = service.first
     most = min(service.known, first + service.rows)
-    while last < most and arrival[chosen, last] <= machine.now:
-        start[chosen, last] = machine.now
+    while last < most and arrival[chosen, last] <= now:
+        start[chosen, last] = now
         last += 1
-    service.first = last
-    machine.service, machine.oldest = chosen, first
+    service.first, machine.oldest = last, first
     machine.rows = service.rows if service.shortens else last - first
-    machine.guard_at = _guard_at(services, arrival)
     entry = entries[chosen, last - first - 1]
-    if entry != infer.home:  # the loads that ran ahead were those of the first program
-        infer.next, infer.done, infer.ahead, infer.ahead_done = entry, 0, entry, 0
-        for _ in range(2):
-            infer.ahead, infer.ahead_done = _after(code[infer.ahead], infer.ahead, infer.ahead_done + 1)
+    if entry.row != infer.home:  # the loads that ran ahead were those of the first program
+        infer.next, infer.done = entry.row, 0
+        infer.ahead, infer.ahead_done = entry.ahead, entry.ahead_done
 
 
 @_part
@@ -257,14 +245,14 @@ def _after(run: Record, row: int, done: int) -> tuple[int, int]:
 
 
 @_part
-def _ready(code: Records, own: Record, machine: Record) -> int:
+def _ready(code: Records, own: Record, machine: Record) -> Any:
     """Return from when on the next instruction of a program can issue on a free MMU."""
     row = code[own.next]
     if row.depends:
         return max(own.loaded, own.result)
     if row.simd > 0:
         return max(own.loaded, own.result - machine.drain - row.mmu)
-    return int(own.loaded)
+    return own.loaded
 
 
 @_part
@@ -313,7 +301,7 @@ def _issue(
     machine.instructions += 1 + repeats
     own.ahead, own.ahead_done = _after(ahead, own.ahead, place_ahead + repeats)
     own.next, own.done = _after(row, own.next, place + repeats)
-    own.begun = int(own.done > 0 or own.next != own.home)
+    own.begun = own.done > 0 or own.next != own.home
     return busy
 
 

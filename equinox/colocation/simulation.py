@@ -126,7 +126,9 @@ def simulate_services(
     start, completion = np.full_like(arrival, engine.NEVER), np.full_like(arrival, engine.NEVER)
     state.advance(arrival, start, completion)
     served = tuple(
-        Served(arrival_cycle=arrivals[i], start_cycle=start[i, :n], completion_cycle=completion[i, :n])
+        Served(
+            arrival_cycle=arrivals[i], start_cycle=start[i, :n], completion_cycle=completion[i, :n]
+        )
         for i, n in enumerate(known)
     )
     return served, count_cycles(state, training)

@@ -80,7 +80,7 @@ class State:
     """All that a run depends on: records and arrays of `engine`. Copy it to branch off a run."""
 
     code: Records
-    entries: Integers
+    entries: Records
     decisions: Integers
     services: Records
     streams: Records
@@ -127,7 +127,7 @@ def first_state(
     decisions = decision_table(get_policy(scheduling))
     code, entries, drain = _assemble(services, training)
     streams, machine = np.zeros(2, engine.STREAM), np.zeros(1, engine.MACHINE)
-    homes = (entries[0, services[0].rows - 1], len(code) - len(training.table()))
+    homes = (entries["row"][0, services[0].rows - 1], len(code) - len(training.table()))
     actives = [bool((decisions == action).any()) for action in (Action.INFER, Action.TRAIN)]
     for stream, home, active in zip(streams, homes, actives, strict=True):
         _begin(code, stream, machine, int(home), active)
@@ -137,7 +137,9 @@ def first_state(
         code=code,
         entries=entries,
         decisions=_mark_firm(decisions),
-        services=np.array([_row(*item, ORDERS[order]) for item in enumerate(services)], engine.SERVICE),
+        services=np.array(
+            [_row(*item, ORDERS[order]) for item in enumerate(services)], engine.SERVICE
+        ),
         streams=streams,
         machine=machine,
         marks=(
@@ -149,8 +151,8 @@ def first_state(
     )
 
 
-def _assemble(services: Sequence[Service], training: Program) -> tuple[Records, Integers, int]:
-    """Return all programs as one table, the first row of each, and their drain."""
+def _assemble(services: Sequence[Service], training: Program) -> tuple[Records, Records, int]:
+    """Return all programs as one table, where each begins, and their drain."""
     programs = [program for service in services for program in service.sizes] + [training]
     drains = sorted({program.drain_cycles for program in programs})
     if len(drains) > 1:
@@ -160,21 +162,30 @@ def _assemble(services: Sequence[Service], training: Program) -> tuple[Records, 
         )
     tables = [program.table() for program in programs]
     firsts = np.cumsum([0] + [len(table) for table in tables])
-    entries = np.zeros((len(services), max(service.rows for service in services)), np.int64)
-    place = 0
-    for number, service in enumerate(services):
-        entries[number] = firsts[place + len(service.sizes) - 1]
-        entries[number, : len(service.sizes) - 1] = firsts[place : place + len(service.sizes) - 1]
-        place += len(service.sizes)
+    full = firsts[len(services[0].sizes) - 1]  # the program of a full batch, first service
     follow = np.arange(1, firsts[-1] + 1)
-    follow[firsts[1:] - 1] = entries[0, services[0].rows - 1]
+    follow[firsts[1:] - 1] = full
     follow[-1] = firsts[-2]
     bodies = [
         repeated_bodies(table) + [0, first]
         for table, first in zip(tables, firsts[:-1], strict=True)
     ]
     columns = np.column_stack([np.concatenate(tables), follow, np.concatenate(bodies)])
-    return columns.view(engine.ROW).reshape(-1), entries, drains[0]
+    code = columns.view(engine.ROW).reshape(-1)
+    entries = np.zeros((len(services), max(service.rows for service in services)), engine.ENTRY)
+    begins = iter(firsts.tolist())
+    for of_service, service in zip(entries, services, strict=True):
+        rows = [next(begins) for _ in service.sizes]
+        of_service[: len(rows)] = [(row, *_skip(code, row, 2)) for row in rows]
+        of_service[len(rows) :] = of_service[len(rows) - 1]
+    return code, entries, drains[0]
+
+
+def _skip(code: Records, row: int, count: int) -> tuple[int, int]:
+    """Return row and place in its run of the instruction `count` after the first of `row`."""
+    while count >= code[row]["count"]:
+        row, count = int(code[row]["follow"]), count - int(code[row]["count"])
+    return row, count
 
 
 def repeated_bodies(table: Integers) -> Integers:
@@ -196,16 +207,13 @@ def repeated_bodies(table: Integers) -> Integers:
 
 def _begin(code: Records, stream: Record, machine: Records, home: int, active: bool) -> None:
     """Enter the state of a program at cycle 0, its first two loads requested if `active`."""
-    stream["home"] = stream["next"] = stream["ahead"] = home
-    stream["issued"] = -1
-    for at in ("loaded", "loaded_after"):
-        row = code[stream["ahead"]]
-        if active and row["load"]:
-            machine["dram_free"] += row["load"]
-            stream[at] = machine["dram_free"][0]
-        stream["ahead_done"] += 1
-        if stream["ahead_done"] == row["count"]:
-            stream["ahead"], stream["ahead_done"] = row["follow"], 0
+    stream["home"], stream["next"], stream["issued"] = home, home, -1
+    for place, loaded in enumerate(("loaded", "loaded_after")):
+        load = code[_skip(code, home, place)[0]]["load"]
+        if active and load > 0:
+            machine["dram_free"] += load
+            stream[loaded] = machine["dram_free"][0]
+    stream["ahead"], stream["ahead_done"] = _skip(code, home, 2)
 
 
 def _row(place: int, service: Service, order: Order) -> tuple[int, ...]:
@@ -219,7 +227,7 @@ def _row(place: int, service: Service, order: Order) -> tuple[int, ...]:
         engine.NEVER if guard == inf else int(guard),
         int(service.shortens),
         *order(place, target),
-        *(0, 0, 0),
+        *(0, 0, 0, 0),
     )
 
 

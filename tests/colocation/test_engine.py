@@ -15,25 +15,42 @@ from equinox.colocation.simulation import Outcome, simulate
 
 
 class Stream:
-    """One program in execution: what is loaded, what has no result yet."""
+    """One program in execution: what is loaded, what has no result yet.
 
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self.issued = 0  # instructions, counted over all repetitions
-        self.loaded: set[int] = set()  # positions, counted as `issued` is
+    Positions count instructions over all repetitions. What follows a batch is taken to be a full
+    one, whose program is `home`, until there is another.
+    """
+
+    def __init__(self, home: Program) -> None:
+        self.home = self.program = home
+        self.first = 0  # position of the first instruction of `program`
+        self.issued = 0
+        self.loaded: set[int] = set()
         self.results_due = 0
-
-    def __len__(self) -> int:
-        return len(self.program.mmu_cycles)
 
     @property
     def index(self) -> int:
-        return self.issued % len(self)
+        return self.issued - self.first
 
     @property
     def ready(self) -> bool:
         waits = self.program.depends[self.index] and self.results_due > 0
         return self.issued in self.loaded and not waits
+
+    def load_cycles(self, position: int) -> int:
+        beyond = position - self.first - len(self.program.mmu_cycles)
+        if beyond < 0:
+            return int(self.program.load_cycles[beyond])
+        return int(self.home.load_cycles[beyond % len(self.home.mmu_cycles)])
+
+    def issue(self) -> tuple[int, int]:
+        """Return MMU and SIMD cycles of the next instruction, which is issued."""
+        cycles = self.program.mmu_cycles[self.index], self.program.simd_cycles[self.index]
+        self.issued += 1
+        self.results_due += 1
+        if self.index == len(self.program.mmu_cycles):
+            self.first, self.program = self.issued, self.home
+        return cycles
 
 
 class Unit:
@@ -54,13 +71,14 @@ class Machine:
     """Two programs on an MMU, a SIMD unit and a DRAM channel, one cycle at a time."""
 
     def __init__(self, inference, training, arrivals, *, rows, policy, timeout, guard, window):
-        self.infer, self.train = Stream(inference), Stream(training)
+        self.sizes = inference  # one program for all batches, or one for each size
+        self.infer, self.train = Stream(inference[-1]), Stream(training)
         self.arrivals, self.rows, self.policy = arrivals, rows, POLICIES[policy]
         self.timeout, self.guard, self.window = timeout, guard, window
         self.trains, self.infers = policy != "inference_only", policy != "training_only"
         self.simd, self.dram = Unit(), Unit()
         self.draining: list[tuple[int, int, Stream]] = []  # cycle at the SIMD unit, work, owner
-        self.mmu_left, self.owner, self.last = 0, None, None
+        self.mmu_left, self.simd_next, self.owner, self.last = 0, 0, None, None
         self.waiting: list[int] = []
         self.batch: list[int] = []
         self.start, self.completion = {}, {}
@@ -70,7 +88,7 @@ class Machine:
                 self.request_load(stream, position)
 
     def request_load(self, stream: Stream, position: int) -> None:
-        cycles = int(stream.program.load_cycles[position % len(stream)])
+        cycles = stream.load_cycles(position)
         if cycles:
             self.dram.queue.append([cycles, (stream, position)])
         else:
@@ -142,7 +160,9 @@ class Machine:
         kind = self.issue(now) if self.mmu_left == 0 else self.busy()
         if self.window[0] <= now < self.window[1]:
             self.counts[kind] += 1
-            self.counts["rows"] += len(self.batch) if kind == "inference" else 0
+            full = len(self.sizes) > 1  # shortened batches have no padding
+            rows = self.rows if full else len(self.batch)
+            self.counts["rows"] += rows if kind == "inference" else 0
         for stream in self.simd.step():
             stream.results_due -= 1
         for stream, position in self.dram.step():
@@ -165,16 +185,15 @@ class Machine:
         if self.owner is self.infer and not self.batch:
             self.batch, self.waiting = self.waiting[: self.rows], self.waiting[self.rows :]
             self.start |= dict.fromkeys(self.batch, now)
-        self.mmu_left = int(self.owner.program.mmu_cycles[self.owner.index])
-        self.owner.issued += 1
-        self.owner.results_due += 1
+            if len(self.sizes) > 1:
+                self.infer.program = self.sizes[len(self.batch) - 1]
+        self.mmu_left, self.simd_next = self.owner.issue()
         return self.busy()
 
     def finish(self, now: int) -> None:
-        stream = self.owner
-        simd = int(stream.program.simd_cycles[(stream.issued - 1) % len(stream)])
-        self.draining.append((now + stream.program.drain_cycles, simd, stream))
-        self.request_load(stream, stream.issued + 1)
+        drain = self.owner.program.drain_cycles
+        self.draining.append((now + drain, self.simd_next, self.owner))
+        self.request_load(self.owner, self.owner.issued + 1)
 
 
 @st.composite
@@ -204,11 +223,13 @@ def cases(draw):
     drain = draw(st.integers(0, 4))
     gaps = draw(st.lists(st.integers(0, 20), min_size=1, max_size=12))
     begin = draw(st.integers(0, 20))
+    rows = draw(st.integers(1, 4))
+    shortened = st.lists(programs(drain), min_size=rows, max_size=rows)
     return {
-        "inference": draw(programs(drain)),
+        "inference": draw(programs(drain) | shortened),
         "training": draw(programs(drain)),
         "arrival_cycle": np.cumsum(gaps),
-        "rows": draw(st.integers(1, 4)),
+        "rows": rows,
         "batching": draw(st.sampled_from(["greedy", "full", "adaptive"])),
         "timeout_cycles": draw(st.integers(0, 25)),
         "guard_batches": draw(st.sampled_from([0, 0.5, 1, 2, inf])),
@@ -225,8 +246,9 @@ def one_by_one(program: Program) -> Program:
 
 def step(case, scheduling) -> Machine:
     timeouts = {"greedy": 0, "full": inf, "adaptive": case["timeout_cycles"]}
+    given = case["inference"]
     return Machine(
-        one_by_one(case["inference"]),
+        [one_by_one(program) for program in ([given] if isinstance(given, Program) else given)],
         one_by_one(case["training"]),
         [] if scheduling == "training_only" else case["arrival_cycle"].tolist(),
         rows=case["rows"],
