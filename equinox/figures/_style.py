@@ -60,6 +60,7 @@ LOOKS: Mapping[str, Look] = {
         ("training_only", "training only", GREEN, "D"),
         ("adaptive", "adaptive", BLUE, "o"),
         ("adaptive_4x", "adaptive, 4 × timeout", GREEN, "^"),
+        ("shortened", "adaptive, shortened", PURPLE, "v"),
         ("full", "full batches", VERMILION, "s"),
         ("even", "even", BLUE, "o"),
         ("pack", "pack", VERMILION, "s"),
@@ -69,6 +70,11 @@ LOOKS: Mapping[str, Look] = {
         ("training_share", "training", GREEN, "^"),
         ("stalled_share", "stalled", ORANGE, "v"),
         ("idle_share", "idle", PALE, "D"),
+        # inference services
+        ("lstm_2048_25", "LSTM", BLUE, "o"),
+        ("gru_2816_1500", "GRU", ORANGE, "s"),
+        ("resnet50", "ResNet-50", GREEN, "^"),
+        ("bert_base_128", "BERT-base", VERMILION, "v"),
         # tasks and data
         ("mlp", "MLP", BLACK, "o"),
         ("resnet", "ResNet", BLACK, "o"),

@@ -29,7 +29,7 @@ CHAPTERS = {  # chapter of the report: its question and its figures
         "How much training fits into the idle cycles, and what does inference pay for it?",
         (
             *("latency_vs_load", "cycle_breakdown", "training_vs_load", "scheduling_policies"),
-            *("batching_policies", "fleet_day"),
+            *("batching_policies", "colocation_sensitivity", "fleet_day"),
         ),
     ),
 }
