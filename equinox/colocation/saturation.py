@@ -14,7 +14,7 @@ from equinox.colocation.site import Site
 from equinox.colocation.sweep import latency_us, measure_work, run_load, same_batching
 from equinox.config.colocation import Colocation
 
-LONGER: Final = 4  # how much the search's runs exceed the sweep's, against chance
+LONGER: Final = 2  # how much the search's runs exceed the sweep's, against chance
 _MICRO = 1e6  # us in a second
 _HIGHEST = 1.2  # load that the search for saturation starts from
 

@@ -18,6 +18,7 @@ from equinox.config.colocation import Colocation
 LOGGER = logging.getLogger(__name__)
 
 ADAPTIVE: Final = "adaptive"
+MOST: Final = 4.0
 _MICRO = 1e6  # us in a second
 
 
@@ -59,15 +60,17 @@ def run_load(
 ) -> Outcome:
     """Return a run of `site` at `load`.
 
-    It measures, after a warm-up of `config.warm_up` of the run, the requests of `config.requests`,
-    of `config.batches` full batches, or of the time of `config.iterations` training iterations,
-    whichever are most.
+    It measures, after a warm-up of `config.warm_up` of the run, `config.requests` over 1 - load,
+    but at most `MOST` times as many, for the higher the load, the longer queues take to forget; or
+    the requests of `config.batches` full batches, or of the time of `config.iterations` training
+    iterations, if they are more.
     """
     machine = site.machine
     rate = load * site.request_per_s
     iteration_s = 1 / (site.alone.training_iterations / site.alone.window_cycles)
     iteration_s /= machine.frequency_hz
-    least = max(config.requests, config.batches * machine.rows)
+    longer = min(1 / (1 - load), MOST) if load < 1 else MOST
+    least = max(longer * config.requests, config.batches * machine.rows)
     if scheduling != "inference_only":
         least = max(least, config.iterations * iteration_s * rate)
     count = ceil(least / (1 - config.warm_up))
