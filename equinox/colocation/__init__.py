@@ -15,19 +15,23 @@ from equinox.colocation.fleet import simulate_fleet
 from equinox.colocation.metrics import estimate, replicate_until, transient_length
 from equinox.colocation.policies import POLICIES
 from equinox.colocation.programs import Program, inference_program, training_program
-from equinox.colocation.queue import simulate_queue
+from equinox.colocation.queue import simulate_queue, stream_queue
 from equinox.colocation.search import bisect_load, largest_load_within, saturation_load
-from equinox.colocation.simulation import simulate
+from equinox.colocation.simulation import simulate, simulate_services
 from equinox.colocation.stages import simulate_design
+from equinox.colocation.state import ORDERS, Service
+from equinox.colocation.stream import simulate_stream
 
 __all__ = [
     "BATCHINGS",
     "Diurnal",
     "Modulated",
+    "ORDERS",
     "POLICIES",
     "Poisson",
     "Program",
     "Renewal",
+    "Service",
     "Trace",
     "bisect_load",
     "estimate",
@@ -42,6 +46,9 @@ __all__ = [
     "simulate_fleet",
     "simulate_priority_queue",
     "simulate_queue",
+    "simulate_services",
+    "simulate_stream",
+    "stream_queue",
     "training_program",
     "transient_length",
 ]

@@ -1,13 +1,14 @@
 """Arrival processes: when requests come, in seconds.
 
-An arrival process is a frozen class with `times_s`; a new one is one class.
+An arrival process is a frozen class with `blocks_s`; a new one is one class.
 """
 
-from collections.abc import Callable, Mapping
+import abc
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import gamma
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol, final
+from typing import Any, Final, Literal, final
 
 import numpy as np
 import pandas as pd
@@ -16,29 +17,68 @@ from numpy.typing import NDArray
 Times = NDArray[np.float64]
 
 BISECTIONS: Final = 60  # halve an interval down to the precision of a float
+BLOCK: Final = 16_384  # requests that are drawn at once; a few such arrays stay in a core's cache
 
 
-class Arrivals(Protocol):
-    """What `simulate` and the sweep need of an arrival process."""
+class Arrivals(abc.ABC):
+    """When requests come: drawn from a `generator`, at the mean rate `request_per_s`."""
+
+    @abc.abstractmethod
+    def blocks_s(self, *, request_per_s: float, generator: np.random.Generator) -> Iterator[Times]:
+        """Return blocks of arrival times, rising from 0 on, without an end."""
 
     def times_s(self, count: int, *, request_per_s: float, generator: np.random.Generator) -> Times:
-        """Return `count` arrival times in rising order at the mean rate `request_per_s`."""
-        ...
+        """Return the first `count` arrival times."""
+        return np.concatenate(
+            [
+                np.empty(0),
+                *take(self.blocks_s(request_per_s=request_per_s, generator=generator), count),
+            ]
+        )
+
+
+def take(blocks: Iterator[Times], count: int) -> Iterator[Times]:
+    """Return the first `count` times of `blocks`, in blocks."""
+    while count > 0:
+        block = next(blocks)[:count]
+        count -= len(block)
+        yield block
+
+
+def mark_last(blocks: Iterable[NDArray[Any]]) -> Iterator[tuple[NDArray[Any], bool]]:
+    """Return each of `blocks`, and whether it is the last."""
+    rest = iter(blocks)
+    block = next(rest, None)
+    while block is not None:
+        following = next(rest, None)
+        yield block, following is None
+        block = following
+
+
+def _add_up(draw: Callable[[], Times]) -> Iterator[Times]:
+    """Return times whose gaps are `draw()`, block by block."""
+    last = 0.0
+    while True:
+        gaps = draw()
+        gaps[0] += last
+        times = gaps.cumsum()
+        last = times[-1]
+        yield times
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Poisson:
+class Poisson(Arrivals):
     """Independent requests: exponential gaps."""
 
-    def times_s(self, count: int, *, request_per_s: float, generator: np.random.Generator) -> Times:
-        """Return `count` arrival times drawn from `generator`."""
-        return generator.exponential(1 / request_per_s, count).cumsum()
+    def blocks_s(self, *, request_per_s: float, generator: np.random.Generator) -> Iterator[Times]:
+        """Return blocks of arrival times."""
+        return _add_up(lambda: generator.exponential(1 / request_per_s, BLOCK))
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Renewal:
+class Renewal(Arrivals):
     """Independent gaps of a squared coefficient of variation `gap_scv` (Poisson: 1).
 
     `shape` is "gamma" or "weibull"; both are exponential at a `gap_scv` of 1.
@@ -54,19 +94,19 @@ class Renewal:
         if not 0.001 <= self.gap_scv <= 1000:
             raise ValueError(f"gap_scv is {self.gap_scv}; it must be from 0.001 to 1000")
 
-    def times_s(self, count: int, *, request_per_s: float, generator: np.random.Generator) -> Times:
-        """Return `count` arrival times drawn from `generator`."""
+    def blocks_s(self, *, request_per_s: float, generator: np.random.Generator) -> Iterator[Times]:
+        """Return blocks of arrival times."""
         if self.shape == "gamma":
-            gaps = generator.gamma(1 / self.gap_scv, self.gap_scv, count)
-        else:
-            form = weibull_form(self.gap_scv)
-            gaps = generator.weibull(form, count) / gamma(1 + 1 / form)
-        return (gaps / request_per_s).cumsum()
+            scale = self.gap_scv / request_per_s
+            return _add_up(lambda: generator.gamma(1 / self.gap_scv, scale, BLOCK))
+        form = weibull_form(self.gap_scv)
+        scale = 1 / (gamma(1 + 1 / form) * request_per_s)
+        return _add_up(lambda: scale * generator.weibull(form, BLOCK))
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Modulated:
+class Modulated(Arrivals):
     """Poisson requests whose rate switches between two levels: bursts and calm.
 
     In a burst the rate is `burst_factor` times that of calm. Both last exponential times of
@@ -99,24 +139,23 @@ class Modulated:
         mean, second = share @ once, 2 * share @ np.linalg.solve(leave, once)
         return float(second / mean**2 - 1)
 
-    def times_s(self, count: int, *, request_per_s: float, generator: np.random.Generator) -> Times:
-        """Return `count` arrival times drawn from `generator`; the first level is a steady one."""
+    def blocks_s(self, *, request_per_s: float, generator: np.random.Generator) -> Iterator[Times]:
+        """Return blocks of arrival times; the first level is a steady one."""
         high, low, to_calm, to_burst = self._rates()
         first = bool(generator.random() < self.burst_share)
-        cycle = 1 / to_calm + 1 / to_burst
-        # Arrivals are a Poisson process of rate 1 in a time that runs as fast as the rate.
-        operational = generator.exponential(1.0, count).cumsum()
+        means = np.array([1 / to_calm, 1 / to_burst] if first else [1 / to_burst, 1 / to_calm])
+        rates = np.array([high, low] if first else [low, high])
+        pairs = int(BLOCK / means.sum()) + 16
         edges, levels = np.zeros(1), np.zeros(1)
-        while levels[-1] < operational[-1]:
-            pairs = int(max(operational[-1] - levels[-1], 1) / cycle) + 16
-            spans = np.empty(2 * pairs)
-            spans[0::2] = generator.exponential(1 / (to_calm if first else to_burst), pairs)
-            spans[1::2] = generator.exponential(1 / (to_burst if first else to_calm), pairs)
-            rates = np.tile([high, low] if first else [low, high], pairs)
-            edges = np.append(edges, edges[-1] + spans.cumsum())
-            levels = np.append(levels, levels[-1] + (spans * rates).cumsum())
-        times: Times = np.interp(operational, levels, edges) / request_per_s
-        return times
+        # Arrivals are a Poisson process of rate 1 in a time that runs as fast as the rate.
+        for operational in _add_up(lambda: generator.exponential(1.0, BLOCK)):
+            while levels[-1] < operational[-1]:
+                spans = generator.exponential(1.0, (pairs, 2)) * means
+                edges = np.append(edges, edges[-1] + spans.ravel().cumsum())
+                levels = np.append(levels, levels[-1] + (spans * rates).ravel().cumsum())
+            yield np.interp(operational, levels, edges) / request_per_s
+            past = np.searchsorted(levels, operational[-1]) - 1
+            edges, levels = edges[past:], levels[past:]
 
     def _rates(self) -> tuple[float, float, float, float]:
         """Return the rates of bursts, of calm, and of leaving each, at a mean rate of 1."""
@@ -128,7 +167,7 @@ class Modulated:
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Diurnal:
+class Diurnal(Arrivals):
     """Poisson requests whose rate follows 1 - a cos(2 pi t / day_s), a = (r - 1) / (r + 1).
 
     `peak_to_trough` is the ratio r of the highest to the lowest rate.
@@ -142,23 +181,25 @@ class Diurnal:
         if not (self.peak_to_trough >= 1 and self.day_s > 0):
             raise ValueError(f"{self}: peak_to_trough must be 1 or more, day_s above 0")
 
-    def times_s(self, count: int, *, request_per_s: float, generator: np.random.Generator) -> Times:
-        """Return `count` arrival times drawn from `generator`, from the trough at time 0 on."""
+    def blocks_s(self, *, request_per_s: float, generator: np.random.Generator) -> Iterator[Times]:
+        """Return blocks of arrival times, from the trough at time 0 on."""
         swing = (self.peak_to_trough - 1) / (self.peak_to_trough + 1)
-        operational = generator.exponential(1 / request_per_s, count).cumsum()
         # The integral of the rate, t - (a / turn) sin(turn t), inverted by bisection.
-        turn = 2 * np.pi / self.day_s
-        low, high = operational - swing / turn, operational + swing / turn
-        for _ in range(BISECTIONS):
-            middle = (low + high) / 2
-            early = middle - swing / turn * np.sin(turn * middle) < operational
-            low, high = np.where(early, middle, low), np.where(early, high, middle)
-        return np.maximum(np.maximum.accumulate(low), 0.0)
+        turn, last = 2 * np.pi / self.day_s, 0.0
+        for operational in _add_up(lambda: generator.exponential(1 / request_per_s, BLOCK)):
+            low, high = operational - swing / turn, operational + swing / turn
+            for _ in range(BISECTIONS):
+                middle = (low + high) / 2
+                early = middle - swing / turn * np.sin(turn * middle) < operational
+                low, high = np.where(early, middle, low), np.where(early, high, middle)
+            times = np.maximum(np.maximum.accumulate(low), last)
+            last = times[-1]
+            yield times
 
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Trace:
+class Trace(Arrivals):
     """Recorded requests, stretched in time to the mean rate that is asked for.
 
     `recorded_s` holds the recorded times in rising order, at least two of them, not all equal.
@@ -175,15 +216,16 @@ class Trace:
                 "rows at different times"
             )
 
-    def times_s(self, count: int, *, request_per_s: float, generator: np.random.Generator) -> Times:
-        """Return `count` times of the trace at mean rate `request_per_s`.
+    def blocks_s(self, *, request_per_s: float, generator: np.random.Generator) -> Iterator[Times]:
+        """Return blocks of the times of the trace.
 
         The trace starts at a request drawn from `generator` and repeats from its start when it
         is used up, after one mean gap.
         """
         gaps = np.diff(self.recorded_s)
         gaps = np.append(gaps, gaps.mean()) / (gaps.mean() * request_per_s)
-        return np.resize(np.roll(gaps, -int(generator.integers(len(gaps)))), count).cumsum()
+        gaps = np.roll(gaps, -int(generator.integers(len(gaps))))
+        return _add_up(lambda: np.tile(gaps, -(-BLOCK // len(gaps))))
 
 
 #: Processes by the start of their name in a config; see `make_arrivals`. A new one is one entry.
@@ -254,14 +296,22 @@ def read_trace(path: str | Path) -> Trace:
         raise ValueError(f"trace {path}: the suffix is {path.suffix!r}; use .csv or .parquet")
     if frame.empty:
         raise ValueError(f"trace {path}: no rows; it needs a column of times in seconds")
-    times: Any = pd.to_numeric(frame.iloc[:, 0], errors="coerce")
-    if times.isna().all():
-        dates = pd.to_datetime(frame.iloc[:, 0], errors="coerce", format="ISO8601")
+    column: Any = frame.iloc[:, 0]
+    dated: Any = pd.api.types.is_datetime64_any_dtype(column)
+    times: Any = (
+        pd.Series(np.nan, column.index) if dated else pd.to_numeric(column, errors="coerce")
+    )
+    dated = dated or times.isna().all()
+    if dated:
+        dates = pd.to_datetime(column, errors="coerce", format="ISO8601")
         times = (dates - dates.iloc[0]).dt.total_seconds()
     bad = np.flatnonzero(times.isna())
     if len(bad):
-        value = frame.iloc[bad[0], 0]
+        value = column.iloc[bad[0]]
         raise ValueError(f"trace {path}: row {bad[0] + 1} is {value!r}, not seconds or a date")
+    bad = np.flatnonzero(times < 0)
+    if len(bad) and not dated:  # dates count from the first, and may not come before it either
+        raise ValueError(f"trace {path}: row {bad[0] + 1} is {times.iloc[bad[0]]}, before time 0")
     try:
         return Trace(recorded_s=times.to_numpy(np.float64))
     except ValueError as error:

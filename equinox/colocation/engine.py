@@ -65,12 +65,14 @@ STREAM: Final = _integers(
 )
 #: Where a batch begins: its first row, and what `STREAM` says of its third instruction's load.
 ENTRY: Final = _integers("row ahead ahead_done")
-#: A service: its first request in no batch yet; requests known, and whether more may come; most
-#: requests of a batch; longest wait for company; the most that may wait beside training; whether
-#: short batches are shortened; rank of a batch, rank + rank_age x arrival of its oldest request;
-#: when its next batch may issue. Counted: its cycles, those times requests, its batches.
+#: A service: its first request in no batch yet; requests known, whether more may come, and how many
+#: must be known then beyond the first for one batch; most requests of a batch; longest wait for
+#: company; the most that may wait beside training; whether short batches are shortened; rank of a
+#: batch, rank + rank_age x arrival of its oldest request; when its next batch may issue. Counted:
+#: its cycles, those times requests, its batches.
 SERVICE: Final = _integers(
-    "first known open rows timeout guard shortens rank rank_age eligible used used_rows batches"
+    "first known open needed rows timeout guard shortens rank rank_age eligible "
+    "used used_rows batches"
 )
 #: The machine: the cycle; when inference and training can issue, the guard stops training and the
 #: next batch may issue; who issued last; when the shared units are free; service, first request
@@ -89,7 +91,8 @@ _MOST_KEPT = 8  # looks inside a run
 
 # numba: its wheels bring their own code generator, so no C compiler is needed where this runs.
 # Records, not arrays, and parts without wrappers of their own compile in half the time.
-_part = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_njit: Any = njit  # its types do not have these options
+_part = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 @njit(cache=True)
@@ -158,7 +161,7 @@ def run(
 
 
 @_part
-def _sooner(event: int, other: int, now: int) -> int:
+def _sooner(event: int, other: int, now: int) -> Any:
     """Return the earlier of the two that is after `now`, or NEVER."""
     if event <= now:
         event = NEVER
@@ -166,7 +169,7 @@ def _sooner(event: int, other: int, now: int) -> int:
 
 
 @_part
-def _inside(machine: Record, first: int, last: int) -> int:
+def _inside(machine: Record, first: int, last: int) -> Any:
     """Return how many of the cycles from `first` to `last` are counted."""
     return max(min(last, machine.end) - max(first, machine.begin), 0)
 
@@ -190,8 +193,7 @@ def _look_ahead(services: Records, arrival: Integers, machine: Record) -> bool:
     for number in range(len(services)):
         service = services[number]
         first, left = service.first, service.known - service.first
-        guard = service.guard if service.guard < NEVER else 0
-        if service.open and left < service.rows + max(service.rows, guard + 1):
+        if service.open and left < service.needed:
             enough = False
         service.eligible = NEVER
         if left >= service.rows:
@@ -199,7 +201,9 @@ def _look_ahead(services: Records, arrival: Integers, machine: Record) -> bool:
             service.eligible = min(full, arrival[number, first] + service.timeout)
         elif left > 0:
             last = arrival[number, service.known - 1]  # nobody is left to wait for
-            service.eligible = last if service.timeout == NEVER else arrival[number, first] + service.timeout
+            service.eligible = (
+                last if service.timeout == NEVER else arrival[number, first] + service.timeout
+            )
         if service.guard < left:
             machine.guard_at = min(machine.guard_at, arrival[number, first + service.guard])
         machine.eligible = min(machine.eligible, service.eligible)
@@ -258,7 +262,7 @@ def _ready(code: Records, own: Record, machine: Record) -> Any:
 @_part
 def _issue(
     code: Records, own: Record, machine: Record, decision: int, seen: int, stalls: bool
-) -> int:
+) -> Any:
     """Issue the next instruction of a program, and those after it that repeat it.
 
     Return how many of their MMU cycles are counted.

@@ -3,6 +3,7 @@
 It knows no instructions, so it can be held to the exact results of queueing theory.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
 from typing import final
@@ -11,8 +12,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from equinox.colocation.arrivals import check_times
+from equinox.colocation.arrivals import check_times, mark_last
 from equinox.colocation.batching import batch_timeout
+from equinox.colocation.tally import add_values, new_tally, tallied_quantile
 
 Times = NDArray[np.float64]
 
@@ -34,6 +36,26 @@ class Outcome:
     def latency_s(self) -> Times:
         """Completion - arrival."""
         return self.wait_s + (self.completion_s - self.start_s)
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Summary:
+    """What happened to many requests, without each one's times."""
+
+    requests: int  # measured, after the warm-up; the rest is of the whole run
+    mean_wait_s: float
+    mean_latency_s: float
+    batches: int
+    busy_s: float  # serving
+    training_s: float
+    idle_s: float
+    end_s: float  # the last completion; busy_s + training_s + idle_s
+    tally: NDArray[np.int64]  # of waiting times; see `tally.py`
+
+    def wait_quantile_s(self, share: float) -> float:
+        """Return a quantile of the waiting times, to 0.05 %."""
+        return tallied_quantile(self.tally, share)
 
 
 def simulate_queue(
@@ -61,15 +83,12 @@ def simulate_queue(
         ValueError: times are not finite and rising from 0, or a duration or size is out of range.
     """
     arrival = np.ascontiguousarray(arrival_s, np.float64)
-    check_times(arrival, "arrival_s")
-    if len(arrival) and arrival[0] < 0:
-        raise ValueError(f"arrival_s starts at {arrival[0]}; the simulation starts at 0")
-    timeout = batch_timeout(batching, timeout_s)
+    _check_arrivals(arrival)
+    timeout, chunk = batch_timeout(batching, timeout_s), _chunk(training_chunk_s)
     duration = _batch_durations(batch_s, max_batch)
-    chunk = -1.0 if training_chunk_s is None else float(training_chunk_s)
-    if training_chunk_s is not None and not 0 <= chunk < inf:
-        raise ValueError(f"training_chunk_s is {training_chunk_s}; it must be 0 or more, or None")
-    start, completion, busy, training, end = _serve(arrival, duration, timeout, chunk)
+    start, completion, totals = np.empty_like(arrival), np.empty_like(arrival), np.zeros(4)
+    _serve(arrival, duration, timeout, chunk, True, totals, start, completion)
+    end, busy, training, _ = totals.tolist()
     return Outcome(
         wait_s=start - arrival,
         start_s=start,
@@ -79,6 +98,67 @@ def simulate_queue(
         idle_s=max(end - busy - training, 0.0),
         end_s=end,
     )
+
+
+def stream_queue(
+    blocks: Iterable[Times],
+    *,
+    batch_s: ArrayLike,
+    max_batch: int = 1,
+    batching: str = "greedy",
+    timeout_s: float = inf,
+    training_chunk_s: float | None = None,
+    warm_up: int = 0,
+) -> Summary:
+    """Return what happens to requests that come in `blocks`, in memory for a few blocks.
+
+    The server is that of `simulate_queue`. `blocks` hold rising times; see `Arrivals.blocks_s`.
+    The first `warm_up` requests are left out of waiting times and latencies.
+
+    Raises:
+        ValueError: as `simulate_queue`.
+    """
+    timeout, chunk = batch_timeout(batching, timeout_s), _chunk(training_chunk_s)
+    duration, totals = _batch_durations(batch_s, max_batch), np.zeros(4)
+    tally, left, count, sums = new_tally(), np.empty(0), 0, np.zeros(2)
+    for block, ends in mark_last(blocks):
+        arrival = np.concatenate([left, block])
+        _check_arrivals(arrival)
+        start, completion = np.empty_like(arrival), np.empty_like(arrival)
+        served = _serve(arrival, duration, timeout, chunk, ends, totals, start, completion)
+        measured = slice(min(max(warm_up - count, 0), served), served)
+        wait_s = start[measured] - arrival[measured]
+        add_values(tally, wait_s)
+        sums += wait_s.sum(), (completion[measured] - arrival[measured]).sum()
+        count, left = count + served, arrival[served:]
+    end, busy, training, batches = totals.tolist()
+    measured_count = int(tally.sum())
+    return Summary(
+        requests=measured_count,
+        mean_wait_s=float(sums[0]) / max(measured_count, 1),
+        mean_latency_s=float(sums[1]) / max(measured_count, 1),
+        batches=int(batches),
+        busy_s=busy,
+        training_s=training,
+        idle_s=max(end - busy - training, 0.0),
+        end_s=end,
+        tally=tally,
+    )
+
+
+def _check_arrivals(arrival: Times) -> None:
+    check_times(arrival, "arrival_s")
+    if len(arrival) and arrival[0] < 0:
+        raise ValueError(f"arrival_s starts at {arrival[0]}; the simulation starts at 0")
+
+
+def _chunk(training_chunk_s: float | None) -> float:
+    """Return the chunk for `_serve`."""
+    if training_chunk_s is None:
+        return -1.0
+    if not 0 <= training_chunk_s < inf:
+        raise ValueError(f"training_chunk_s is {training_chunk_s}; it must be 0 or more, or None")
+    return float(training_chunk_s)
 
 
 def _batch_durations(batch_s: ArrayLike, max_batch: int) -> Times:
@@ -100,15 +180,29 @@ def _batch_durations(batch_s: ArrayLike, max_batch: int) -> Times:
 # numba: its wheels bring their own code generator, so no C compiler is needed where this runs.
 @njit(cache=True)
 def _serve(
-    arrival: Times, duration: Times, timeout: float, chunk: float
-) -> tuple[Times, Times, float, float, float]:
-    """Serve all requests; a `chunk` below 0 means no training."""
-    count, max_batch = len(arrival), len(duration)
-    start, completion = np.empty(count), np.empty(count)
-    free = busy = training = 0.0
-    first = 0
-    while first < count:
-        now = max(free, _eligible(arrival, first, max_batch, timeout))
+    arrival: Times,
+    duration: Times,
+    timeout: float,
+    chunk: float,
+    ends: bool,
+    totals: Times,
+    start: Times,
+    completion: Times,
+) -> int:
+    """Serve all requests, or if there are more to come, as many as that cannot matter to.
+
+    A `chunk` below 0 means no training. `totals` are when the server is free, time serving, time
+    training, and batches. Return how many are served.
+    """
+    count, max_batch, first = len(arrival), len(duration), 0
+    free, busy, training, batches = totals
+    while first < count and (ends or first + max_batch <= count):
+        last = first + max_batch - 1
+        now = max(free, arrival[first] + timeout)
+        if last < count:
+            now = max(free, min(arrival[last], arrival[first] + timeout))
+        elif timeout == inf:
+            now = max(free, arrival[count - 1])
         if chunk == 0.0:
             training += now - free
         elif chunk > 0.0 and now > free:
@@ -118,22 +212,14 @@ def _serve(
             training += chunks * chunk
             now = free + chunks * chunk
         end = first + 1
-        while end < count and end < first + max_batch and arrival[end] <= now:
+        while end < count and end <= last and arrival[end] <= now:
             end += 1
         free = now + duration[end - first - 1]
         busy += duration[end - first - 1]
-        start[first:end] = now
-        completion[first:end] = free
+        batches += 1.0
+        for request in range(first, end):
+            start[request] = now
+            completion[request] = free
         first = end
-    return start, completion, busy, training, free
-
-
-@njit(cache=True)
-def _eligible(arrival: Times, first: int, max_batch: int, timeout: float) -> float:
-    """Return when a batch that starts with request `first` may start on a free server."""
-    last = first + max_batch - 1
-    if last < len(arrival):
-        return float(min(arrival[last], arrival[first] + timeout))
-    if timeout == inf:
-        return float(arrival[-1])
-    return float(arrival[first] + timeout)
+    totals[:] = free, busy, training, batches
+    return first

@@ -221,8 +221,9 @@ def _row(place: int, service: Service, order: Order) -> tuple[int, ...]:
     timeout = batch_timeout(service.batching, service.timeout_cycles)
     guard = service.guard_batches * service.rows
     target = engine.NEVER // 4 if service.target_cycles == inf else int(service.target_cycles)
+    needed = service.rows + max(service.rows, 0 if guard == inf else int(guard) + 1)
     return (
-        *(0, 0, 1, service.rows),
+        *(0, 0, 1, needed, service.rows),
         engine.NEVER if timeout == inf else int(timeout),
         engine.NEVER if guard == inf else int(guard),
         int(service.shortens),

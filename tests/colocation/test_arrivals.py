@@ -13,13 +13,14 @@ from equinox.colocation import (
     make_arrivals,
     read_trace,
 )
+from equinox.colocation.arrivals import take
 
 
 def test_poisson_has_the_mean_rate_and_exponential_gaps():
-    times = Poisson().times_s(200_000, request_per_s=4.0, generator=np.random.default_rng(0))
+    times = Poisson().times_s(2_000_000, request_per_s=4.0, generator=np.random.default_rng(0))
     gaps = np.diff(times)
     assert gaps.mean() == pytest.approx(0.25, rel=0.01)
-    assert gaps.std() == pytest.approx(0.25, rel=0.02)
+    assert gaps.var() / gaps.mean() ** 2 == pytest.approx(1.0, rel=0.01)
 
 
 def gaps_of(process, count=2_000_000):
@@ -34,6 +35,39 @@ def test_renewal_gaps_have_the_mean_and_the_variation_asked_for(shape, scv):
     assert gaps.mean() == pytest.approx(0.25, rel=0.01)
     assert gaps.var() / gaps.mean() ** 2 == pytest.approx(scv, rel=0.01)
     assert gaps.min() >= 0
+
+
+@pytest.mark.parametrize("name", ["poisson", "gamma:0.25", "gamma:4", "weibull:4"])
+def test_no_gap_is_clipped(name):
+    # clipping would leave many gaps at one value; the long tail is there
+    process = make_arrivals(name)
+    gaps = np.diff(
+        process.times_s(1_000_000, request_per_s=4.0, generator=np.random.default_rng(2))
+    )
+    _, counts = np.unique(np.round(gaps[gaps > 1e-3], 9), return_counts=True)
+    assert counts.max() <= 4
+    assert gaps.max() > 8 * np.quantile(gaps, 0.9) / 3
+
+
+@pytest.mark.parametrize(
+    "name", ["poisson", "gamma:4", "weibull:4", "modulated:10:0.2:20", "diurnal:4:100"]
+)
+def test_blocks_are_one_rising_process_at_the_mean_rate(name):
+    blocks = list(
+        take(
+            make_arrivals(name).blocks_s(request_per_s=4.0, generator=np.random.default_rng(3)),
+            1_000_000,
+        )
+    )
+    times = np.concatenate(blocks)
+    assert len(blocks) > 10
+    assert len(times) == 1_000_000
+    assert (np.diff(times) >= 0).all()
+    assert times[-1] == pytest.approx(250_000, rel=0.02)
+    again = make_arrivals(name).times_s(
+        1_000_000, request_per_s=4.0, generator=np.random.default_rng(3)
+    )
+    assert np.array_equal(times, again)
 
 
 def test_modulated_gaps_have_the_mean_and_the_variation_of_theory():
@@ -105,6 +139,13 @@ def test_a_trace_is_read_from_csv_and_parquet(tmp_path):
         assert read_trace(tmp_path / name).recorded_s.tolist() == [0.0, 0.5, 2.0]
 
 
+def test_parquet_may_hold_dates(tmp_path):
+    dates = pd.to_datetime(["2023-11-16 18:17:03.5", "2023-11-16 18:17:05.0"])
+    for zone in (None, "UTC"):
+        pd.DataFrame({"time": dates.tz_localize(zone)}).to_parquet(tmp_path / "trace.parquet")
+        assert read_trace(tmp_path / "trace.parquet").recorded_s.tolist() == [0.0, 1.5]
+
+
 def test_dates_are_times(tmp_path):
     path = tmp_path / "trace.csv"
     path.write_text("TIMESTAMP,tokens\n2023-11-16 18:17:03.5,1\n2023-11-16 18:17:05,2\n")
@@ -118,6 +159,13 @@ def test_dates_are_times(tmp_path):
         ("time_s\n0\n5\n4\n", "row 3 of the trace is 4.0, before row 2 at 5.0"),
         ("time_s\n", "no rows"),
         ("time_s\n1\n1\n", "a mean rate needs two rows"),
+        ("time_s\n-1\n0\n", "row 1 is -1, before time 0"),
+        ('time_s\n0\n""\n5\n', "row 2 is nan, not seconds or a date"),
+        ("t\n2023-11-16 18:17:03\nsoon\n", "row 2 is 'soon', not seconds or a date"),
+        (
+            "t\n2023-11-16 18:17:03\n2023-11-16 18:17:02\n",
+            "row 2 of the trace is -1.0, before row 1",
+        ),
     ],
 )
 def test_a_bad_trace_is_an_error_that_names_the_row(tmp_path, text, message):

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from equinox.colocation import POLICIES, Program, simulate, simulate_queue
+from equinox.colocation import POLICIES, Program, Service, simulate, simulate_queue
+from equinox.colocation.state import first_state
 
 KINDS = ("inference", "padding", "training", "stalled", "idle")
 
@@ -129,3 +130,49 @@ def test_errors_name_the_value_and_the_rule(change, message):
     given = {"inference": program(1), "training": program(1), "arrival_cycle": [0, 9], "rows": 1}
     with pytest.raises(ValueError, match=message):
         simulate(**(given | change))
+
+
+@pytest.mark.parametrize("scheduling", [name for name in POLICIES if name != "training_only"])
+@pytest.mark.parametrize(("timeout", "same_as"), [(0, "greedy"), (np.inf, "full")])
+def test_the_ends_of_the_timeout_are_greedy_and_full(scheduling, timeout, same_as):
+    infer, train = program(40, simd=30, depends=True, size=5), program(25, load=20, size=7)
+    options = {"rows": 4, "scheduling": scheduling}
+    timer = simulate(infer, train, arrivals(200.0), timeout_cycles=timeout, **options)
+    other = simulate(infer, train, arrivals(200.0), batching=same_as, **options)
+    assert np.array_equal(timer.start_cycle, other.start_cycle)
+    assert np.array_equal(timer.completion_cycle, other.completion_cycle)
+    assert timer.training_cycles == other.training_cycles
+
+
+@pytest.mark.parametrize("batching", ["greedy", "full"])
+def test_little_law_holds(batching):
+    # L = lambda W, with L the mean of what Poisson arrivals see (they see time averages)
+    gap, count = 200.0, 500_000
+    outcome = simulate(
+        program(100, size=5), program(25), arrivals(gap, count), rows=4, batching=batching
+    )
+    done = np.searchsorted(outcome.completion_cycle, outcome.arrival_cycle, side="right")
+    seen = np.arange(count) - done
+    assert seen.mean() == pytest.approx(outcome.latency_cycles.mean() / gap, rel=0.01)
+
+
+def test_a_copy_of_the_state_is_another_run():
+    service = Service(programs=program(40, size=5), rows=4, batching="greedy")
+    options = {"scheduling": "priority", "order": "listed", "window": (0, 10**6)}
+    state = first_state([service], program(25, size=3), **options)
+    arrival = arrivals(200.0, 2000).astype(np.int64)[None]
+    results = []
+    state.services["known"], state.services["open"] = 1000, 1
+    start, completion = np.zeros_like(arrival), np.zeros_like(arrival)
+    state.advance(arrival, start, completion)
+    for branch in (state.copy(), state):
+        branch.services["known"], branch.services["open"] = 2000, 0
+        own = start.copy(), completion.copy()
+        branch.advance(arrival, *own)
+        results.append((own[1], branch.machine))
+    assert np.array_equal(results[0][0], results[1][0])
+    assert np.array_equal(results[0][1], results[1][1])
+    whole = simulate(
+        program(40, size=5), program(25, size=3), arrival[0], rows=4, batching="greedy"
+    )
+    assert np.array_equal(results[0][0][0], whole.completion_cycle)

@@ -1,0 +1,111 @@
+"""Requests in blocks: the same outcome as at once, in memory that does not grow."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from equinox.colocation import (
+    POLICIES,
+    Poisson,
+    simulate,
+    simulate_queue,
+    simulate_stream,
+    stream_queue,
+)
+from equinox.colocation.arrivals import take
+from equinox.colocation.metrics import summarize_latency
+from equinox.colocation.simulation import Cycles
+
+from .test_engine import cases
+from .test_simulation import arrivals, program
+
+SERVING = [name for name in POLICIES if name != "training_only"]
+
+
+def cut(times, sizes):
+    """Return `times` in blocks of these sizes, the rest in one more."""
+    return np.split(times, np.unique(np.clip(np.cumsum(sizes), 0, len(times))))
+
+
+@pytest.mark.parametrize("scheduling", SERVING)
+@settings(max_examples=100, deadline=None)
+@given(case=cases(), sizes=st.lists(st.integers(1, 5), max_size=10))
+def test_blocks_change_nothing(scheduling, case, sizes):
+    times = case["arrival_cycle"]
+    options = {**case, "scheduling": scheduling, "window": None}
+    del options["arrival_cycle"]
+    if times[-1] == 0:
+        return
+    at_once = simulate(arrival_cycle=times, **options)
+    del options["window"]
+    streamed = simulate_stream(blocks=cut(times, sizes), **options)
+    assert streamed.mean_latency_cycles == at_once.latency_cycles.mean()
+    assert streamed.tally.sum() == len(times)
+    assert (streamed.batches, streamed.instructions) == (at_once.batches, at_once.instructions)
+    counted = [getattr(streamed, name) for name in list(vars(streamed))[:5]]
+    assert sum(counted) == streamed.window_cycles
+
+
+def test_a_steady_stream_counts_the_cycles_and_latencies_of_one_run():
+    infer, train = program(40, simd=30, depends=True, size=5), program(25, load=20, size=7)
+    times = arrivals(200.0, 200_000).astype(np.int64)
+    options = {"rows": 4, "batching": "adaptive", "timeout_cycles": 500}
+    warm = 1000
+    at_once = simulate(infer, train, times, window=(int(times[warm]), int(times[-1])), **options)
+    streamed = simulate_stream(infer, train, np.split(times, 40), warm_up=warm, **options)
+    for name in Cycles.__dataclass_fields__:
+        assert getattr(streamed, name) == getattr(at_once, name)
+    exact = summarize_latency(at_once.latency_cycles[warm:].astype(float))
+    for name, share in (("p50", 0.5), ("p99", 0.99), ("p999", 0.999)):
+        assert streamed.latency_quantile_cycles(share) == pytest.approx(exact[name], rel=0.0005)
+
+
+@given(
+    count=st.integers(1, 200),
+    sizes=st.lists(st.integers(1, 30), max_size=10),
+    max_batch=st.integers(1, 5),
+    batching=st.sampled_from(["greedy", "full", "adaptive"]),
+    chunk=st.none() | st.sampled_from([0.0, 0.3]),
+)
+@settings(deadline=None)
+def test_blocks_change_nothing_in_a_queue(count, sizes, max_batch, batching, chunk):
+    times = np.random.default_rng(count).exponential(0.4, count).cumsum()
+    options = {"batch_s": 1.0, "max_batch": max_batch, "batching": batching, "timeout_s": 0.7}
+    at_once = simulate_queue(times, training_chunk_s=chunk, **options)
+    streamed = stream_queue(cut(times, sizes), training_chunk_s=chunk, **options)
+    assert streamed.end_s == at_once.end_s
+    assert (streamed.busy_s, streamed.training_s) == (at_once.busy_s, at_once.training_s)
+    assert streamed.mean_wait_s == pytest.approx(at_once.wait_s.mean())
+
+
+def blocks(count):
+    return take(Poisson().blocks_s(request_per_s=0.7, generator=np.random.default_rng(0)), count)
+
+
+def queue(count):
+    return stream_queue(blocks(count), batch_s=1.0, training_chunk_s=0.1).requests
+
+
+def machine(count):
+    cycles = (np.ceil(100 * block).astype(np.int64) for block in blocks(count))
+    return simulate_stream(program(100), program(7), cycles, rows=1).requests
+
+
+@pytest.mark.parametrize("run", [queue, machine])
+def test_memory_does_not_grow_with_the_number_of_requests(run):
+    run(1000)  # compiles
+    peaks = []
+    for count in (1_000_000, 10_000_000):
+        tracemalloc.start()
+        assert run(count) == count
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0] < 10e6
+
+
+def test_training_alone_serves_no_stream():
+    with pytest.raises(ValueError, match="serves no request"):
+        simulate_stream(program(1), program(1), [], rows=1, scheduling="training_only")
