@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pandas as pd
 import pytest
 
-from equinox.accelerator import load_technology, load_workload
+from equinox.accelerator import load_technology
 from equinox.colocation import simulate_design
 from equinox.config.colocation import Colocation, Fleet, Sensitivity
 
@@ -80,25 +80,26 @@ def designs():
 
 
 @pytest.fixture(scope="session")
-def workload():
-    return load_workload("lstm_2048_25")
-
-
-@pytest.fixture(scope="session")
-def simulate_one(designs, workload):
-    """Simulate the design under a config."""
+def simulate_parts(designs):
+    """Simulate the design under a config: parts of tables by name."""
 
     def simulated(config):
         return simulate_design(
             config,
             designs,
             "500us",
-            technology=load_technology("28nm"),
-            workload=workload,
-            training_workload=workload,
+            technology="28nm",
+            workload="lstm_2048_25",
+            training_workload="lstm_2048_25",
         )
 
     return simulated
+
+
+@pytest.fixture(scope="session")
+def simulate_one(simulate_parts):
+    """Return the rows of the table colocation under a config."""
+    return lambda config: simulate_parts(config)["colocation"]
 
 
 @pytest.fixture(scope="session")
@@ -107,5 +108,10 @@ def config():
 
 
 @pytest.fixture(scope="session")
-def colocation(simulate_one):
-    return simulate_one(CONFIG)
+def parts(simulate_parts):
+    return simulate_parts(CONFIG)
+
+
+@pytest.fixture(scope="session")
+def colocation(parts):
+    return parts["colocation"]
