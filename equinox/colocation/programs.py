@@ -69,9 +69,9 @@ def inference_program(
 
     The array streams the same operands through all its rows, used or not, so a fold takes as long
     with an incomplete batch as with a full one; fewer requests take less time only where a request
-    has many rows, so that there are fewer folds. Weights stay in SRAM if `keeps_weights`; otherwise every use
-    streams them from DRAM, once for the whole batch, whose activations cross DRAM as well if SRAM
-    does not hold them.
+    has many rows, so that there are fewer folds. Weights stay in SRAM if `keeps_weights`; otherwise
+    every use streams them from DRAM, once for the whole batch, whose activations cross DRAM as well
+    if SRAM does not hold them.
     """
     batch = machine.rows if batch is None else batch
     w_byte, x_byte = (form.bits / 8 for form in _operands(machine))

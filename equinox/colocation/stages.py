@@ -22,7 +22,13 @@ PARTS: Final = ("colocation", "saturation", "sites")  # tables that one design i
 
 
 def simulate_design(
-    config: Colocation, designs: pd.DataFrame, design: str, *, technology: str, workload: str, training_workload: str
+    config: Colocation,
+    designs: pd.DataFrame,
+    design: str,
+    *,
+    technology: str,
+    workload: str,
+    training_workload: str,
 ) -> dict[str, pd.DataFrame]:
     """Return the parts of the tables `PARTS` of one design and service."""
     service, task = load_workload(workload), load_workload(training_workload)

@@ -33,9 +33,10 @@ def study_sensitivity(
 ) -> pd.DataFrame:
     """Return rows of the table colocation_sensitivity: the baseline, and each change alone.
 
-    A change is made to the dedicated machine as well, so that `training_relative` stays the share
-    that co-location gets of what the same machine budget could train. Timeouts are varied with
-    adaptive batching, everything else with `config.sensitivity.batching`.
+    The baseline is also a row of each parameter, with its value there. A change is made to the
+    dedicated machine as well, so that `training_relative` stays the share that co-location gets of
+    what the same machine budget could train. Timeouts are varied with adaptive batching, everything
+    else with `config.sensitivity.batching`.
 
     Raises:
         ValueError: `designs` lacks the design of the study, or the dedicated one.
@@ -59,22 +60,30 @@ def study_sensitivity(
             site.alone.window_cycles / site.alone.training_iterations / own.frequency_hz * 1e6
         )
         parts.append(points.assign(parameter=parameter, setting=str(setting)))
+        if parameter == BASELINE:
+            parts += [points.assign(parameter=n, setting=s) for n, s in _defaults(config, own)]
     return pd.concat(parts, ignore_index=True)
 
 
 def _variants(config: Colocation) -> Iterator[tuple[str, Any, Colocation, float | None]]:
     """Yield parameter, setting, config and, if it changes, DRAM bandwidth."""
     study = config.sensitivity
-    base = replace(
-        config, batchings=(study.batching,), schedulings=SCHEDULINGS, loads=study.loads
-    )
+    base = replace(config, batchings=(study.batching,), schedulings=SCHEDULINGS, loads=study.loads)
     yield BASELINE, BASELINE, base, None
     for name in _FIELDS:
         of_parameter = replace(base, batchings=("adaptive",)) if name == _FIELDS[-1] else base
         for value in getattr(study, name):
-            yield name, value, replace(of_parameter, **{name: value}), None
+            if name == _FIELDS[-1] or value != getattr(config, name):
+                yield name, value, replace(of_parameter, **{name: value}), None
     for value in study.dram_gb_per_s:
         yield "dram_gb_per_s", value, base, value * _GIGA
+
+
+def _defaults(config: Colocation, machine: Accelerator) -> list[tuple[str, str]]:
+    """Return the parameters that the baseline is a setting of, and the settings."""
+    values = {name: str(getattr(config, name)) for name in _FIELDS[:-1]}
+    values["dram_gb_per_s"] = str(machine.dram_byte_per_s / _GIGA)
+    return list(values.items())
 
 
 def _with_dram(machine: Accelerator, byte_per_s: float | None) -> Accelerator:

@@ -65,7 +65,9 @@ class Colocation:
     seeds: Annotated[tuple[Seed, ...], MinLen(1)]
     requests: Count  # measured in a run, after warm-up, at least
     batches: Count  # measured in a run, in requests of full batches, at least
-    iterations: Positive  # measured in a run with training, in times of an iteration alone, at least
+    iterations: (
+        Positive  # measured in a run with training, in times of an iteration alone, at least
+    )
     warm_up: Share  # share of a run left out at its start
     adaptive_timeout: NonNegative  # in service times of a full batch
     guard_batches: Positive  # training stops while more batches than this wait

@@ -71,9 +71,7 @@ def over_seeds(rows: pd.DataFrame, by: str, value: str, *, scale: float = 1.0) -
     return result * scale
 
 
-def with_interval(
-    points: pd.DataFrame, by: str, value: str, *, scale: float = 1.0
-) -> pd.DataFrame:
+def with_interval(points: pd.DataFrame, by: str, value: str, *, scale: float = 1.0) -> pd.DataFrame:
     """Return mean, low and high of `value` for each `by`, from the columns of operating points.
 
     Rows without a finite value are left out; where there is no interval, it is the value.

@@ -27,7 +27,7 @@ _LABELS: Mapping[str, str] = {  # parameter: axis label
     "arrivals": "Arrivals\n(process)",
     "adaptive_timeout": "Adaptive timeout\n(service times)",
 }
-_BASELINE: Mapping[str, str] = {"arrivals": "poisson"}  # settings that are not numbers
+_NAMES = ("arrivals",)  # settings that are not numbers
 _ROWS = (
     ("training_relative", "Training\n(% of dedicated)"),
     ("p99_increase", "p99 increase\n(%)"),
@@ -65,10 +65,7 @@ def plot(published: Mapping[str, float], sensitivity: pd.DataFrame) -> Figure:
 
 def _draw(axes: Axes, rows: pd.DataFrame, parameter: str, value: str, color: str) -> None:
     mine = rows[rows["parameter"] == parameter]
-    if parameter in _BASELINE:
-        same = rows[rows["parameter"] == "baseline"]
-        mine = pd.concat([same.assign(setting=_BASELINE[parameter]), mine])
-    else:
+    if parameter not in _NAMES:
         mine = mine.assign(order=mine["setting"].astype(float)).sort_values("order")
     half = (mine[f"{value}_high"] - mine[f"{value}_low"]) / 2
     axes.errorbar(

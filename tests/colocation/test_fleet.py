@@ -72,9 +72,7 @@ def test_beyond_the_simulated_loads_latency_is_unknown_and_beyond_saturation_inf
     config, tables, designs
 ):
     for mean_load, status, p99_us in ((0.9, "not_simulated", np.nan), (1.5, "saturated", np.inf)):
-        fleet = replace(
-            config.fleet, mean_load=mean_load, peak_to_trough=1.0, balancers=("even",)
-        )
+        fleet = replace(config.fleet, mean_load=mean_load, peak_to_trough=1.0, balancers=("even",))
         rows = check_table(simulate_fleet(replace(config, fleet=fleet), *tables, designs), "fleet")
         assert set(rows["status"]) == {status}
         assert np.array_equal(rows["p99_latency_us"].unique(), [p99_us], equal_nan=True)

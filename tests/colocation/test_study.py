@@ -36,7 +36,9 @@ def test_a_training_batch_that_fills_the_rows_trains_more(study):
 
 
 def test_a_quarter_of_the_bandwidth_takes_training_away_from_both(study):
-    assert study["training_op_per_s"]["dram_gb_per_s"] < 0.8 * study["training_op_per_s"]["baseline"]
+    assert (
+        study["training_op_per_s"]["dram_gb_per_s"] < 0.8 * study["training_op_per_s"]["baseline"]
+    )
     assert study["dedicated_op_per_s"]["dram_gb_per_s"] < study["dedicated_op_per_s"]["baseline"]
 
 

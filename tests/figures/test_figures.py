@@ -62,7 +62,8 @@ def _labels_not_drawn(axes: Axes) -> set[Text]:
 def test_there_are_the_figures_of_the_design() -> None:
     assert " ".join(FIGURES) == (
         "accuracy_by_encoding arithmetic_density batching_policies colocation_sensitivity "
-        "convergence cycle_breakdown design_choices designs_breakdown experiment_comparison fleet_day latency_vs_load "
+        "convergence cycle_breakdown design_choices designs_breakdown experiment_comparison "
+        "fleet_day latency_vs_load "
         "mantissa_and_tile pareto_front scheduling_policies sensitivity training_vs_load"
     )
 
