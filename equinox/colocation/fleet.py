@@ -98,7 +98,8 @@ def day_load(fleet: Fleet) -> Values:
         return load
     times = read_trace(fleet.profile).recorded_s
     counts, _ = np.histogram(times, bins=fleet.intervals)
-    return fleet.mean_load * counts / counts.mean()
+    profile: Values = fleet.mean_load * counts / counts.mean()
+    return profile
 
 
 def _points(

@@ -34,7 +34,7 @@ def summarize_replications(colocation: pd.DataFrame) -> pd.DataFrame:
     deviation = groups[list(_WITH_INTERVAL)].std(ddof=1)
     student_t = pd.Series(stats.t.ppf((1 + _CONFIDENCE) / 2, count - 1), index=count.index)
     for name in _WITH_INTERVAL:
-        half = deviation[name] * student_t / np.sqrt(count)
+        half: pd.Series = deviation[name] * student_t / np.sqrt(count)
         low, high = means[name] - half, means[name] + half
         if f"{name}_low" in means:  # of one run, and of a queue that grows
             known = np.isfinite(half)
@@ -42,6 +42,7 @@ def summarize_replications(colocation: pd.DataFrame) -> pd.DataFrame:
             high = high.where(known, means[f"{name}_high"])
         points[name], points[f"{name}_low"], points[f"{name}_high"] = means[name], low, high
     points["training_relative_low"] = points["training_relative_low"].clip(lower=0)
+    points["p99_increase_low"] = points["p99_increase_low"].clip(lower=-1)
     for name in (f"{name}_low" for name in _WITH_INTERVAL if name.endswith("_us")):
         points[name] = points[name].clip(lower=0)
     rest = [c.name for c in TABLES["operating_points"].columns if c.name in means]

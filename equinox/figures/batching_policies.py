@@ -50,3 +50,5 @@ def _draw_service(left: Axes, right: Axes, rows: pd.DataFrame) -> None:
         draw_line(right, with_interval(mine, "load", "training_share", scale=100), look(batching))
     log_if_wide(left)
     right.set_ylim(0, None)
+    for axes in (left, right):
+        axes.set_xlabel("")  # the lowest panels get theirs

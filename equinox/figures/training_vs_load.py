@@ -49,6 +49,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, published: Mapping[str, float]) 
     for design in ordered(rows["design"]):
         mine = rows[rows["design"] == design]
         draw_line(axes, with_interval(mine, "load", "training_relative", scale=100), look(design))
+    axes.set(xlabel="", ylabel="")  # outer panels get theirs
     if "equinox.training_share" in published:
         level = published["equinox.training_share"]
         mark_level(axes, level, f"published: {level:g} %", right=True)
