@@ -19,7 +19,15 @@ def load_plan(overrides: Mapping[str, Any]) -> Config:
         ValueError: as of `load_config`, or a name is not that of an encoding, policy, workload or
             technology; the message has key, value and the known names.
     """
-    config = load_config(overrides)
+    return check_plan(load_config(overrides))
+
+
+def check_plan(config: Config) -> Config:
+    """Return `config` if every name in it is that of something that exists.
+
+    Raises:
+        ValueError: as of `load_plan`.
+    """
     for key, name, known in _names(config):
         if name not in known:
             close = get_close_matches(name, sorted(known), n=1)
@@ -58,7 +66,10 @@ def _names(config: Config) -> Iterator[tuple[str, str, Collection[str]]]:
     study = colocation.sensitivity
     yield "colocation.sensitivity.workload", study.workload, workloads
     yield "colocation.sensitivity.batching", study.batching, BATCHINGS
-    trained = {*ENCODINGS, *config.training.encodings}
+    for name, boost in config.training.boosts.items():
+        yield f"training.boosts.{name}.first", boost.first, ENCODINGS
+        yield f"training.boosts.{name}.last", boost.last, ENCODINGS
+    trained = {*ENCODINGS, *config.training.encodings, *config.training.boosts}
     for task, runs in config.training.runs.items():
         yield from ((f"training.runs.{task}", name, trained) for name in runs)
     for key, names, known in (

@@ -9,6 +9,7 @@ import os
 from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from equinox.colocation_tables import COLOCATION_TABLES
-from equinox.columns import Column, Table, count, number, text
+from equinox.columns import Column, Table, count, number, share, text
+from equinox.commands import run
+from equinox.provenance import Origin, frame_sha256, origin_of
 
 _DESIGN_POINT = (
     text("encoding", "how operands of dot products are stored"),
@@ -41,6 +44,17 @@ _DESIGN = (
     number("dram_byte_per_s", "B/s", "bandwidth of DRAM"),
 )
 
+_OPERANDS = (
+    count("mantissa_bits", "bits of a mantissa, sign included", low=1),
+    count("exponent_bits", "bits of an exponent, shared or not; 0 for fixed point"),
+    text("tile", "values that share an exponent: rows x columns, tensor or value"),
+    text("blocks", "what shares an exponent in activations: sample, tile, ..."),
+    count("storage_bits", "bits of a stored weight's mantissa, sign included"),
+    text("gradient_rounding", "rounding of gradients: nearest or stochastic"),
+    text("storage_rounding", "rounding of stored weights: nearest or stochastic"),
+)
+_BOUNDS = (("", ""), ("_low", ", lower 95 % bound"), ("_high", ", upper 95 % bound"))
+
 TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
@@ -54,16 +68,38 @@ TABLES: Mapping[str, Table] = {
                 text("encoding", "how operands of dot products are stored"),
                 count("seed", "seed of initialization, data order and stochastic rounding"),
                 count("epoch", "epochs trained so far", low=1),
-                count("mantissa_bits", "bits of a mantissa, sign included", low=1),
-                text("tile", "values that share an exponent: rows x columns, tensor or value"),
-                text("blocks", "what shares an exponent in activations: sample, tile, ..."),
-                count("storage_bits", "bits of a stored weight's mantissa, sign included"),
-                text("gradient_rounding", "rounding of gradients: nearest or stochastic"),
-                text("storage_rounding", "rounding of stored weights: nearest or stochastic"),
+                *_OPERANDS,
                 text("metric", "error (share of test images) or perplexity (of validation text)"),
                 number("value", "", "the metric; empty when the run diverged", nullable=True),
                 number("train_loss", "nat", "mean training loss of the epoch", nullable=True),
                 text("status", "ok or diverged"),
+            ),
+        ),
+        Table(
+            "equivalence",
+            "one encoding of one task against fp32: runs paired by seed, after the last epoch",
+            ("task", "encoding"),
+            (
+                text("task", "model and data that are trained"),
+                text("dataset", "the data, by name"),
+                text("encoding", "how operands of dot products are stored"),
+                *_OPERANDS,
+                text("metric", "error (share of test images) or perplexity (of validation text)"),
+                count("seeds", "pairs of runs, one seed each", low=1),
+                count("diverged", "runs of this encoding that diverged"),
+                number("value", "", "mean metric of the runs that did not diverge", nullable=True),
+                number("fp32_value", "", "mean metric of fp32, same seeds", nullable=True),
+                *(
+                    number(name, "", meaning, low=-np.inf, nullable=True)
+                    for name, meaning in (
+                        ("difference", "mean of metric less fp32's; of perplexity, a share of it"),
+                        ("low", "lower bound of its 90 % confidence interval"),
+                        ("high", "upper bound of its 90 % confidence interval"),
+                    )
+                ),
+                number("margin", "", "difference that is stated not to matter"),
+                share("p_value", "of the two one-sided tests of equivalence", nullable=True),
+                text("outcome", "equivalent, different or inconclusive, at level 0.05"),
             ),
         ),
         Table(
@@ -92,12 +128,7 @@ TABLES: Mapping[str, Table] = {
             ("encoding", "rows", "width", "voltage_v"),
             _DESIGN_POINT,
         ),
-        Table(
-            "designs",
-            "a named design point",
-            ("design", "encoding"),
-            _DESIGN,
-        ),
+        Table("designs", "a named design point", ("design", "encoding"), _DESIGN),
         Table(
             "comparison",
             "a named design of an experiment, or of the scale that it changes",
@@ -114,6 +145,7 @@ TABLES: Mapping[str, Table] = {
                 text("component", "part of the accelerator"),
                 number("area_mm2", "mm2", "area of the component"),
                 number("power_w", "W", "power of the component at full utilization"),
+                number("leakage_w", "W", "what it leaks; their sum is the component leakage"),
             ),
         ),
         Table(
@@ -128,6 +160,21 @@ TABLES: Mapping[str, Table] = {
                 text("unit", "unit of the constant"),
                 text("quantity", "the ratio that is claimed"),
                 number("value", "", "its value; empty where no design fits", nullable=True),
+            ),
+        ),
+        Table(
+            "sobol",
+            "the Sobol indices of a quantity for a constant: shares of its variance",
+            ("quantity", "constant"),
+            (
+                text("quantity", "the ratio that is claimed"),
+                text("constant", "constant of the hardware model"),
+                *(
+                    number(f"{order}{end}", "", f"{order} index{what}", low=-np.inf, nullable=True)
+                    for order in ("first", "total")
+                    for end, what in _BOUNDS
+                ),
+                count("draws", "draws of all constants with a value, each repeated"),
             ),
         ),
         *COLOCATION_TABLES,
@@ -210,36 +257,63 @@ def _plain(value: object) -> object:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def write_table(frame: pd.DataFrame, name: str, path: str | Path) -> None:
-    """Check `frame` against table `name` and write it to `path` at once or not at all."""
+def write_table(
+    frame: pd.DataFrame, name: str, path: str | Path, *, origin: Origin | None = None
+) -> None:
+    """Check `frame` against table `name` and write it to `path` at once or not at all.
+
+    The file also has a checksum of its values and, if given, the `origin` of the table.
+    """
     frame = check_table(frame, name)
     arrow = pa.Table.from_pandas(frame, TABLES[name].schema, preserve_index=False)
-    arrow = arrow.replace_schema_metadata(TABLES[name].schema.metadata)
+    made = {"values_sha256": frame_sha256(arrow.to_pandas())}
+    if origin is not None:
+        made["origin"] = origin.to_json()
+    arrow = arrow.replace_schema_metadata(TABLES[name].schema.metadata | made)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    pq.write_table(arrow, partial)
-    os.replace(partial, path)
+    try:
+        pq.write_table(arrow, partial, write_page_checksum=True)
+        os.replace(partial, path)
+    except OSError as error:
+        raise OSError(error.errno, f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def read_table(name: str, path: str | Path) -> pd.DataFrame:
     """Return table `name` from `path`, checked against its declaration.
 
     Raises:
-        ValueError: the file is not a Parquet file, or does not fit the declaration.
+        ValueError: the file is not a Parquet file, was changed after it was made, or does not fit
+            the declaration.
     """
+    again = "delete it and run snakemake again"
     try:
-        frame = pq.read_table(path).to_pandas()
-    except pa.ArrowInvalid as error:
-        raise ValueError(
-            f"{path} is not a readable Parquet file ({error}); delete it and run snakemake again"
-        ) from error
+        arrow = pq.read_table(path, page_checksum_verification=True)
+        frame = arrow.to_pandas()
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a readable Parquet file ({error}); {again}") from error
+    made = (arrow.schema.metadata or {}).get(b"values_sha256", b"").decode()
+    if not made:
+        raise ValueError(f"{path} has no checksum: it was not made by this product; {again}")
+    if made != frame_sha256(frame):
+        raise ValueError(f"{path} was changed after it was made: its checksum differs; {again}")
     return check_table(frame, name)
 
 
-def collect_table(name: str, paths: Iterable[str | Path], output: str | Path) -> None:
-    """Write table `name` to `output` from the parts in `paths`."""
-    write_table(pd.concat([pd.read_parquet(path) for path in paths]), name, output)
+def read_origin(path: str | Path) -> Mapping[str, Any] | None:
+    """Return the origin (see `equinox.provenance.Origin`) in a table's file, if it has one."""
+    kept = (pq.read_schema(path).metadata or {}).get(b"origin")
+    return None if kept is None else json.loads(kept)
+
+
+def collect_table(
+    name: str, paths: Iterable[str | Path], output: str | Path, *, origin: Origin | None = None
+) -> None:
+    """Write table `name` to `output` from the parts in `paths`, each a table of this name."""
+    write_table(pd.concat([read_table(name, path) for path in paths]), name, output, origin=origin)
 
 
 def describe_tables() -> str:
@@ -260,8 +334,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("parts", nargs="+")
     parser.add_argument("--output", required=True)
     options = parser.parse_args(arguments)
-    collect_table(options.name, options.parts, options.output)
+    origin = origin_of("equinox.tables", vars(options))
+    collect_table(options.name, options.parts, options.output, origin=origin)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

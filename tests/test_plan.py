@@ -6,7 +6,7 @@ from equinox.config import CONFIG_DIR
 from equinox.plan import load_plan, training_name
 
 
-@pytest.mark.parametrize("scale", ["default", "smoke"])
+@pytest.mark.parametrize("scale", ["default", "smoke", "full"])
 def test_every_scale_names_only_what_there_is(scale):
     assert load_plan({"scale": scale}).scale == scale
 
@@ -44,3 +44,9 @@ def test_an_experiment_on_training_has_runs_of_its_own():
 def test_an_unknown_name_is_told_with_the_known_ones(override, message):
     with pytest.raises(ValueError, match=message):
         load_plan(override)
+
+
+def test_a_boost_of_an_unknown_encoding_is_told():
+    boosts = {"training": {"boosts": {"odd": {"first": "hbfp4_16", "last": "hbfp9"}}}}
+    with pytest.raises(ValueError, match=r"training.boosts.odd.last = 'hbfp9' is not known"):
+        load_plan(boosts)

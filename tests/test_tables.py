@@ -84,7 +84,7 @@ def test_a_failed_check_leaves_the_old_file(tmp_path):
 
 def test_parts_are_collected_into_one_table(tmp_path):
     for index, part in fleet_rows().iterrows():
-        part.to_frame().T.infer_objects().to_parquet(tmp_path / f"{index}.parquet")
+        write_table(part.to_frame().T.infer_objects(), "fleet", tmp_path / f"{index}.parquet")
     parts = [str(tmp_path / f"{index}.parquet") for index in (0, 1)]
     main(["fleet", *parts, "--output", str(tmp_path / "all.parquet")])
     assert len(read_table("fleet", tmp_path / "all.parquet")) == 2

@@ -1,6 +1,13 @@
 """One accelerator: its parameters, area, power and timing, and the DNNs that run on it."""
 
-from equinox.accelerator.cost import COMPONENTS, area_mm2, power_w
+from equinox.accelerator.cost import (
+    COMPONENTS,
+    CONTROLLER,
+    area_mm2,
+    leakage_w,
+    power_w,
+    wires_and_rest_w,
+)
 from equinox.accelerator.datapath import UnitCost, unit_cost
 from equinox.accelerator.machine import Accelerator, Machine, Machines
 from equinox.accelerator.service import service_cycles, training_op_per_s
@@ -16,6 +23,7 @@ from equinox.accelerator.workloads import Layer, TrainingProduct, Workload, load
 
 __all__ = [
     "COMPONENTS",
+    "CONTROLLER",
     "Accelerator",
     "Constant",
     "Layer",
@@ -27,6 +35,7 @@ __all__ = [
     "UnitCost",
     "Workload",
     "area_mm2",
+    "leakage_w",
     "load_technology",
     "load_workload",
     "matmul_cycles",
@@ -37,4 +46,5 @@ __all__ = [
     "technology_files",
     "training_op_per_s",
     "unit_cost",
+    "wires_and_rest_w",
 ]

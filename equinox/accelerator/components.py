@@ -2,11 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, final
+from functools import cached_property
+from typing import Any, Final, final
 
 import numpy as np
 
 from equinox.units import parse
+
+#: How a value is known: printed in its source, computed from what is, or chosen.
+STATUSES: Final = ("published", "derived", "assumed")
+_AREA_UNIT: Final = "um2"
+_NOT_TABLES: Final = ("unit", "source", "status", "accumulator_flipflops")
 
 
 @final
@@ -43,65 +49,92 @@ class Components:
         """Return the area of a converter to bf16, extended as adders are."""
         return _extend(self.fixed_to_bf16, bits)
 
-    def bf16_to_block_um2(self, mantissa_bits: int, block: int) -> float:
+    def bf16_to_block_um2(self, mantissa_bits: int, block: Any) -> Any:
         """Return the area of a converter to blocks: the line fitted through all sizes of block.
 
-        Raises:
-            ValueError: the table has no converter to these mantissas.
+        It takes a value a cycle: finds the largest exponent, shifts and rounds. Slope and offset of
+        the line are extended over mantissa bits as adders are.
         """
-        if mantissa_bits not in self.bf16_to_block:
-            known = ", ".join(map(str, self.bf16_to_block))
-            raise ValueError(f"no converter to {mantissa_bits}-bit mantissas; there are {known}")
-        sizes = self.bf16_to_block[mantissa_bits]
-        slope, offset = np.polyfit(list(sizes), list(sizes.values()), 1)
-        return float(slope * block + offset)
+        slope, offset = (_extend(terms, mantissa_bits) for terms in self._to_block_lines)
+        return slope * block + offset
+
+    @cached_property
+    def _to_block_lines(self) -> tuple[Mapping[int, float], Mapping[int, float]]:
+        """Slope and offset of the line through the sizes of block, by mantissa bits."""
+        lines = {
+            bits: np.polyfit(list(sizes), list(sizes.values()), 1)
+            for bits, sizes in self.bf16_to_block.items()
+        }
+        slopes, offsets = ({bits: line[term] for bits, line in lines.items()} for term in (0, 1))
+        return slopes, offsets
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class Bank:
-    """One bank of SRAM: what it holds, reads in a cycle, and costs at the nominal voltage."""
+    """One bank of SRAM: what it holds, moves in a cycle, and costs at the nominal voltage."""
 
     capacity_byte: float
     port_byte_per_cycle: float
     read_j_per_byte: float
+    write_j_per_byte: float
     mm2_per_byte: float
     leakage_w_per_byte: float
 
 
-def read_components(entry: Mapping[str, Any]) -> Components:
-    """Return the tables of `entry`, which must name its source.
+def check_origin(name: str, entry: Mapping[str, Any]) -> None:
+    """Check that `entry` says where it is from.
 
     Raises:
-        ValueError: a table or the source is missing or unknown.
+        ValueError: it has no source, or its status is missing or not one of STATUSES.
     """
-    values = dict(entry)
-    if not values.pop("source", None) or values.pop("status", None) is None:
-        raise ValueError("components have no source and status; say where they are from")
+    for key in ("source", "status"):
+        if not entry.get(key):
+            raise ValueError(f"{name} has no {key}; say where it is from, and how")
+    if entry["status"] not in STATUSES:
+        known = ", ".join(STATUSES)
+        raise ValueError(f"status of {name} is {entry['status']!r}; choose one of {known}")
+
+
+def read_components(entry: Mapping[str, Any]) -> Components:
+    """Return the tables of `entry`, which must have unit, source and status.
+
+    Raises:
+        ValueError: one of these or a table is missing or unknown.
+    """
+    check_origin("components", entry)
+    if entry.get("unit") != _AREA_UNIT:
+        raise ValueError(f"unit of components is {entry.get('unit')!r}; write {_AREA_UNIT}")
+    values = {name: table for name, table in entry.items() if name not in _NOT_TABLES}
     try:
-        return Components(flipflops=values.pop("accumulator_flipflops"), **values)
+        return Components(flipflops=entry["accumulator_flipflops"], **values)
     except (KeyError, TypeError) as error:
         raise ValueError(f"components: {error}; keep exactly the tables of Components") from error
 
 
 def read_banks(entries: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Bank]:
-    """Return the banks by name; each must name its source.
+    """Return the banks by name; each must have source and status.
 
     Raises:
-        ValueError: a key is missing or unknown, or a quantity has another dimension.
+        ValueError: a key is missing or unknown, or a quantity has no unit or another dimension.
     """
-    needed = {"capacity", "port", "read", "area", "leakage", "source", "status"}
+    needed = {"capacity", "port", "read", "write", "area", "leakage", "source", "status"}
     banks = {}
     for name, entry in entries.items():
-        if set(entry) != needed or not entry["source"]:
+        check_origin(f"bank {name}", entry)
+        if set(entry) != needed:
             raise ValueError(f"bank {name} needs exactly {', '.join(sorted(needed))}")
-        banks[name] = Bank(
-            capacity_byte=parse(entry["capacity"], "byte"),
-            port_byte_per_cycle=parse(entry["port"], "byte/cycle"),
-            read_j_per_byte=parse(entry["read"], "J/byte"),
-            mm2_per_byte=parse(entry["area"], "mm2/byte"),
-            leakage_w_per_byte=parse(entry["leakage"], "W/byte"),
-        )
+        try:
+            banks[name] = Bank(
+                capacity_byte=parse(entry["capacity"], "byte"),
+                port_byte_per_cycle=parse(entry["port"], "byte/cycle"),
+                read_j_per_byte=parse(entry["read"], "J/byte"),
+                write_j_per_byte=parse(entry["write"], "J/byte"),
+                mm2_per_byte=parse(entry["area"], "mm2/byte"),
+                leakage_w_per_byte=parse(entry["leakage"], "W/byte"),
+            )
+        except ValueError as error:
+            raise ValueError(f"bank {name}: {error}") from error
     return banks
 
 

@@ -27,8 +27,9 @@ def unit_cost(encoding: str, width: Any, technology: Technology) -> UnitCost:
 
     Integers (b bits): width multipliers, a tree of width - 1 adders of 2b + log2(width) bits, a
     32-bit accumulator; registers for both operands and the product of each multiplier. Blocks: the
-    same, but the accumulator is a float one, with an adder of exponents and a converter from fixed
-    point: shared by the width multipliers. Floats: a multiplier and a float accumulator per pair.
+    same, but the accumulator is a float one, with an adder of exponents and a converter to float:
+    shared by the width multipliers. Floats: a multiplier and a float accumulator per pair. The
+    converter takes the energy of a bf16 adder (shift, round, normalize) of its area.
 
     Raises:
         ValueError: the technology has no component for the encoding.
@@ -44,7 +45,7 @@ def unit_cost(encoding: str, width: Any, technology: Technology) -> UnitCost:
             um2, energy, flipflops = _integer_unit(operand, width, technology)
     except ValueError as error:
         raise ValueError(f"encoding {encoding}: {error}; see config/technology") from error
-    placed = technology.timing_area_factor / technology.placement_density
+    placed = technology.placed_area_factor
     area = {name: value * 1e-6 * placed for name, value in um2.items()}  # 1e-6 mm2 are 1 um2
     area["registers"] = flipflops * technology.register_mm2 * placed
     energy["registers"] = flipflops * technology.register_j
@@ -77,12 +78,11 @@ def _integer_unit(
     accumulator, exponent_bits = technology.block_accumulator, operand.exponent_bits
     converter = parts.fixed_to_bf16_um2(sum_bits)
     um2["accumulators"] = parts.add_float[accumulator]
-    um2["converters"] = parts.add_int_um2(exponent_bits) + converter
+    um2["exponent_adders"] = parts.add_int_um2(exponent_bits)
+    um2["to_float_converters"] = converter
     energy["accumulators"] = _add_j(technology, accumulator)
-    energy["converters"] = (
-        exponent_bits * technology.add_int_j_per_bit
-        + technology.add_bf16_j * converter / parts.add_float["bf16"]
-    )
+    energy["exponent_adders"] = exponent_bits * technology.add_int_j_per_bit
+    energy["to_float_converters"] = technology.add_bf16_j * converter / parts.add_float["bf16"]
     return um2, energy, flipflops + 2 * exponent_bits + parts.flipflops[accumulator]
 
 

@@ -67,9 +67,9 @@ class Machines:
     sram_byte: float
     dram_byte_per_s: float
     sram_byte_per_cycle: float
-    pipeline_cycles: int
-    simd_latency_cycles: int
-    simd_op_per_cycle: float
+    pipeline_cycles: Any
+    simd_latency_cycles: Any
+    simd_op_per_cycle: Any
 
 
 #: What the models read. Each is one expression over these numbers, so that it serves the simulation

@@ -6,7 +6,9 @@ config/technology/28nm.yaml.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Final, final
+from typing import Annotated, Any, Final, Literal, final
+
+import numpy as np
 
 from equinox.accelerator.components import Bank, Components
 from equinox.accelerator.machine import Accelerator
@@ -14,10 +16,13 @@ from equinox.accelerator.machine import Accelerator
 CHOICES: Final = ("bank", "block_accumulator", "float_accumulator", "dram_energy")
 
 
+Distribution = Literal["uniform", "log_uniform", "triangular"]
+
+
 @final
 @dataclass(frozen=True, kw_only=True)
 class Constant:
-    """Where a constant is from, and the range it may lie in."""
+    """Where a constant is from, and how it is distributed over the range it may lie in."""
 
     unit: str
     value: float
@@ -25,6 +30,22 @@ class Constant:
     high: float
     source: str
     status: str
+    distribution: Distribution
+
+    def quantile(self, share: Any) -> Any:
+        """Return the value that a draw is below with probability `share`, a number or an array.
+
+        A triangular distribution has its peak at the value.
+        """
+        span = self.high - self.low
+        if self.distribution == "log_uniform":
+            return self.low * (self.high / self.low) ** share
+        if self.distribution == "uniform" or not span:
+            return self.low + span * share
+        rise, fall = self.value - self.low, self.high - self.value
+        below = self.low + np.sqrt(share * span * rise)
+        above = self.high - np.sqrt((1 - share) * span * fall)
+        return np.where(share * span < rise, below, above)[()]
 
 
 @final
@@ -53,6 +74,7 @@ class Technology:
     multiply_fp32_j: Annotated[float, "J"]
     add_bf16_j: Annotated[float, "J"]
     add_fp32_j: Annotated[float, "J"]
+    to_block_j: Annotated[float, "J"]
     register_j: Annotated[float, "J/flipflop"]
     register_mm2: Annotated[float, "mm2/flipflop"]
     clock_share: Annotated[float, "1"]
@@ -80,6 +102,8 @@ class Technology:
     controller_core_j_per_cycle: Annotated[float, "J/cycle"]
     dispatcher_mm2: Annotated[float, "mm2"]
     dispatcher_j_per_cycle: Annotated[float, "J/cycle"]
+    scheduler_mm2: Annotated[float, "mm2"]
+    scheduler_j_per_cycle: Annotated[float, "J/cycle"]
 
     def with_values(self, values: Mapping[str, float]) -> "Technology":
         """Return this technology with some constants, in internal units, changed.
@@ -120,6 +144,11 @@ class Technology:
             "float_accumulator": floats,
             "dram_energy": ("outside", "inside"),
         }
+
+    @property
+    def placed_area_factor(self) -> float:
+        """Placed area at the clock over the area of the cells as published."""
+        return self.timing_area_factor / self.placement_density
 
     def frequency_hz(self, voltage_v: Any) -> Any:
         """Return the clock that logic reaches: (V - threshold)^alpha / V, alpha-power law.

@@ -6,17 +6,18 @@ A new technology is a file.
 from collections.abc import Mapping, Set
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, get_args, get_type_hints
 
 import yaml
 
-from equinox.accelerator.components import read_banks, read_components
-from equinox.accelerator.technology import CHOICES, Constant, Technology
+from equinox.accelerator.components import check_origin, read_banks, read_components
+from equinox.accelerator.technology import CHOICES, Constant, Distribution, Technology
 from equinox.units import parse
 
 TECHNOLOGIES = Path(__file__).parents[2] / "config" / "technology"
 
-_STATUSES: Final = ("published", "derived", "assumed")
+_DISTRIBUTIONS: Final = get_args(Distribution)
+_SPAN_OF_LOGARITHMIC: Final = 3.0  # high over low above which the default is log-uniform
 _SECTIONS: Final = frozenset({"choices", "constants", "components", "banks"})
 _ENTRY: Final = {"value", "low", "high", "source", "status"}
 
@@ -35,11 +36,12 @@ def load_technology(technology: str | Path) -> Technology:
 
     A file with `base: NAME` holds what differs from the file of that name beside it: choices,
     constants and banks, each of them as a whole, so that each has a source of its own, and
-    components as a whole.
+    components as a whole. A constant without `distribution` is uniform, or log-uniform where high
+    is more than three times low.
 
     Raises:
         ValueError: there is no such file; a constant or an entry is missing or unknown, has no
-            source, status or range, or a quantity has another dimension.
+            source, status or range, or a quantity has no unit or another dimension.
     """
     path, *bases = technology_files(technology)
     values = _read(path)
@@ -117,19 +119,27 @@ def _check_keys(what: str, entry: Any, needed: Set[str], optional: Set[str] = fr
 
 
 def _read_constant(name: str, entry: Any, unit: str) -> Constant:
-    _check_keys(name, entry, _ENTRY, {"note"})
-    if not entry["source"]:
-        raise ValueError(f"{name} has no source; say where it is from")
-    if entry["status"] not in _STATUSES:
-        raise ValueError(
-            f"status of {name} is {entry['status']!r}; choose one of {', '.join(_STATUSES)}"
-        )
+    _check_keys(name, entry, _ENTRY, {"note", "distribution"})
+    check_origin(name, entry)
     try:
         low, value, high = (parse(entry[key], unit) for key in ("low", "value", "high"))
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
     if not low <= value <= high:
         raise ValueError(f"{name} is {entry['value']}, outside {entry['low']} to {entry['high']}")
+    wide = high > _SPAN_OF_LOGARITHMIC * low > 0
+    distribution = entry.get("distribution", "log_uniform" if wide else "uniform")
+    if distribution not in _DISTRIBUTIONS:
+        known = ", ".join(_DISTRIBUTIONS)
+        raise ValueError(f"distribution of {name} is {distribution!r}; choose one of {known}")
+    if distribution == "log_uniform" and low <= 0:
+        raise ValueError(f"{name} is from {entry['low']}: a log_uniform one needs a positive low")
     return Constant(
-        unit=unit, value=value, low=low, high=high, source=entry["source"], status=entry["status"]
+        unit=unit,
+        value=value,
+        low=low,
+        high=high,
+        source=entry["source"],
+        status=entry["status"],
+        distribution=distribution,
     )

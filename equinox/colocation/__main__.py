@@ -4,6 +4,7 @@ import argparse
 import logging
 
 from equinox.colocation.stages import STAGES
+from equinox.commands import run
 
 
 def main() -> None:
@@ -22,4 +23,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,18 +1,19 @@
 """The typed config: what to run. `parse_config` is the only way in; unknown keys are errors."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, final
 
-import yaml
 from pydantic import ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from equinox.config.checks import STRICT
 from equinox.config.colocation import Colocation
 from equinox.config.design_space import DesignSpace
 from equinox.config.training import Training, TrainingJob
+from equinox.yaml_files import read_yaml
 
 #: A name that a folder may have.
 NAME: Final = StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -29,6 +30,7 @@ class Config:
     scale: str
     experiment: Annotated[str, NAME] | None = None  # its results lie beside those of the scale
     data_dir: str | None
+    download: bool = False  # fetch missing public data into data_dir
     training: Training
     design_space: DesignSpace
     colocation: Colocation
@@ -50,9 +52,16 @@ class Config:
             task=self.training.tasks[task],
             encoding=encoding,
             definition=self.training.encodings.get(encoding),
+            boost=self.training.boosts.get(encoding),
             seeds=tuple(range(self.training.runs[task][encoding])),
             data_dir=self.data_dir,
+            device=self.training.device,
+            processes=self.training.tasks[task].processes(self.training.processes),
+            autocast=self.training.autocast,
         )
+
+
+_ADAPTER = TypeAdapter(Config)
 
 
 def parse_config(values: Mapping[str, Any]) -> Config:
@@ -63,7 +72,7 @@ def parse_config(values: Mapping[str, Any]) -> Config:
             the message has one line for each, with key, value and rule.
     """
     try:
-        config = TypeAdapter(Config).validate_python(values)
+        config = _ADAPTER.validate_python(values)
     except ValidationError as error:
         raise ValueError(_explain(error)) from None
     _check_references(config)
@@ -86,9 +95,9 @@ def load_config(overrides: Mapping[str, Any]) -> Config:
     known = ["default", *sorted(path.stem for path in (CONFIG_DIR / "scales").glob("*.yaml"))]
     if scale not in known:
         raise ValueError(f"scale = {scale!r}: there is no such scale; there are {known}")
-    values = _read(CONFIG_DIR / "config.yaml")
+    values = read_yaml(CONFIG_DIR / "config.yaml")
     if scale != "default":
-        values = merge(values, _read(CONFIG_DIR / "scales" / f"{scale}.yaml"))
+        values = merge(values, read_yaml(CONFIG_DIR / "scales" / f"{scale}.yaml"))
     if overrides.get("experiment") is not None:
         values = merge(values, _experiment(overrides))
     return parse_config(merge(values, overrides))
@@ -107,25 +116,17 @@ def _unfold(overrides: Mapping[str, Any]) -> dict[str, Any]:
 
 def _experiment(overrides: Mapping[str, Any]) -> dict[str, Any]:
     name = overrides["experiment"]
+    if not isinstance(name, str):
+        return {}  # parse_config says that it is no name
     known = {path.stem: path for path in (CONFIG_DIR / "experiments").glob("*.yaml")}
     if name in known:
-        return _read(known[name])
+        return read_yaml(known[name])
     if not set(overrides) - {"scale", "experiment"}:
         raise ValueError(
             f"experiment = {name!r}: it changes nothing; override something too, such as "
             f"design_space__budget__power_w=150, or choose one of {sorted(known)}"
         )
     return {}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {error}") from None
-    if not isinstance(values, dict):
-        raise ValueError(f"{path} holds {type(values).__name__}; write keys and values")
-    return values
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,7 +166,7 @@ def _shorten(value: object) -> str:
 
 
 def _suggest(location: tuple[int | str, ...]) -> str:
-    known = _known_keys(TypeAdapter(Config).json_schema())
+    known = _known_keys(_ADAPTER.json_schema())
     close = get_close_matches(str(location[-1]), sorted(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; known keys: {', '.join(sorted(known))}"
 
@@ -182,7 +183,7 @@ def _check_references(config: Config) -> None:
             f"training.runs names the task {unknown[0]!r}, which training.tasks does not define; "
             f"defined are {sorted(config.training.tasks)}"
         )
-    if config.data_dir is not None and not Path(config.data_dir).is_dir():
+    if config.data_dir is not None and not os.path.isdir(config.data_dir):
         raise ValueError(
             f"data_dir = {config.data_dir!r}: there is no such folder; leave it out for the data "
             "that come with the product"

@@ -44,5 +44,6 @@ class DesignSpace:
     voltage_steps: Count  # voltages on the grid from min to max, both included
     monte_carlo_draws: Count
     monte_carlo_seed: int = 0
+    sobol_draws: Count  # rounded up to a power of two; each is repeated for every constant
     density_encodings: Annotated[tuple[Name, ...], MinLen(1)]
     density_blocks: Annotated[tuple[Count, ...], MinLen(1)]

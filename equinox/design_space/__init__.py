@@ -6,6 +6,7 @@ from equinox.design_space.density import measure_density
 from equinox.design_space.pareto import find_fronts, pareto_front
 from equinox.design_space.search import search
 from equinox.design_space.sensitivity import study_sensitivity
+from equinox.design_space.sobol import decompose_variance
 from equinox.design_space.sweep import evaluate, stream, sweep, sweep_all
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "break_down",
     "choose_designs",
     "compare_designs",
+    "decompose_variance",
     "evaluate",
     "find_fronts",
     "measure_density",

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from equinox import design_space
-from equinox.accelerator import load_technology, load_workload
+from equinox.accelerator import load_technology, load_workload, technology_files
+from equinox.commands import run
 from equinox.config.checks import from_json
 from equinox.config.design_space import DesignSpace
+from equinox.provenance import origin_of
 from equinox.tables import read_table, write_table
 
 READERS: dict[str, Callable[[str], Any]] = {
@@ -28,6 +30,7 @@ COMMANDS: Any = {  # the table that a command makes, what makes it, and of which
     "designs": ("designs", design_space.choose_designs, "design_space config technology workload"),
     "breakdown": ("breakdown", design_space.break_down, "designs technology"),
     "sensitivity": ("sensitivity", design_space.study_sensitivity, "config technology workload"),
+    "sobol": ("sobol", design_space.decompose_variance, "config technology workload"),
     "compare": (
         "comparison",
         design_space.compare_designs,
@@ -49,8 +52,10 @@ def main() -> None:
     if missing := [option for option in options.split() if given[option] is None]:
         parser.error(f"{given['command']} needs {', '.join(missing)}")
     inputs = [READERS[option](given[option]) for option in options.split()]
-    write_table(make(*inputs), table, given["output"])
+    bases = technology_files(given["technology"]) if given["technology"] else []
+    origin = origin_of("equinox.design_space", given, bases)
+    write_table(make(*inputs), table, given["output"], origin=origin)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -11,6 +11,7 @@ from equinox.accelerator import (
     Technology,
     Workload,
     area_mm2,
+    leakage_w,
     power_w,
 )
 from equinox.config.design_space import DesignSpace
@@ -117,11 +118,15 @@ def accelerator_of(design: Any, technology: Technology) -> Accelerator:
 
 
 def break_down(designs: pd.DataFrame, technology: Technology) -> pd.DataFrame:
-    """Return area and power of each component of each design: rows of the table breakdown."""
+    """Return area and power of each component of each design: rows of the table breakdown.
+
+    The component leakage of the power is the sum of what all components leak.
+    """
     rows = []
     for _, design in designs.iterrows():
         accelerator = accelerator_of(design, technology)
         areas, powers = area_mm2(accelerator, technology), power_w(accelerator, technology)
+        leakages = leakage_w(accelerator, technology, areas)
         rows += [
             {
                 "design": design["design"],
@@ -129,6 +134,7 @@ def break_down(designs: pd.DataFrame, technology: Technology) -> pd.DataFrame:
                 "component": component,
                 "area_mm2": areas.get(component, 0.0),
                 "power_w": powers.get(component, 0.0),
+                "leakage_w": leakages.get(component, 0.0),
             }
             for component in COMPONENTS
         ]

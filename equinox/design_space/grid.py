@@ -9,7 +9,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from equinox.accelerator import Machines, Technology, Workload, area_mm2, power_w
+from equinox.accelerator import Machines, Technology, Workload, area_mm2, wires_and_rest_w
 from equinox.config.design_space import DesignSpace
 from equinox.encodings.formats import get_encoding
 
@@ -25,7 +25,10 @@ _CHUNK_POINTS: Final = 2**15  # of which an array of floats stays in a processor
 @final
 @dataclass(frozen=True, kw_only=True)
 class Chunk:
-    """Some shapes at all voltages, a row each, with as many arrays as each point holds."""
+    """Some shapes at all voltages, a row each, with as many arrays as each point holds.
+
+    Of many technologies at once, the first axis is theirs.
+    """
 
     machines: Machines  # where none fits, with one array
     feasible: Any  # whether any array fits
@@ -40,7 +43,7 @@ def scan(
     For each shape and voltage, the number of arrays is the largest within area, power at full
     utilization and bandwidth of SRAM, and with an output feature of the widest layer for each
     column. There is no chunk if the weights and, twice, the activations of a batch do not fit in
-    SRAM.
+    SRAM. Constants of `technology` may be arrays of shape (technologies, 1, 1).
     """
     machines = _one_array_each(config, technology, encoding)
     fits = _fits(machines, workload)
@@ -53,13 +56,15 @@ def scan(
             config.budget.sram_mib,
         )
     limits = _shape_limits(config, technology, workload, machines)
-    possible = np.flatnonzero(fits & (reduce(np.minimum, limits.values()) >= 1))
-    rows = max(1, _CHUNK_POINTS // config.voltage_steps)
+    any_fits = fits & (reduce(np.minimum, limits.values()) >= 1)
+    possible = np.flatnonzero(np.any(any_fits, axis=tuple(range(any_fits.ndim - 2))))
+    technologies = any_fits.size // fits.size
+    rows = max(1, _CHUNK_POINTS // (config.voltage_steps * technologies))
     for start in range(0, len(possible), rows):
         chosen = possible[start : start + rows]
         yield _fill(
             _shapes(machines, chosen),
-            {name: limit[chosen] for name, limit in limits.items()},
+            {name: limit[..., chosen, :] for name, limit in limits.items()},
             config.budget.power_w,
             technology,
         )
@@ -92,15 +97,21 @@ def _fill(
     )
 
 
-def _one_array_each(config: DesignSpace, technology: Technology, encoding: str) -> Machines:
-    shapes = np.array(list(product(range(1, config.max_rows + 1), config.widths)), dtype=float)
-    rows, width = shapes[:, :1], shapes[:, 1:]
-    voltages = np.linspace(config.min_voltage_v, config.max_voltage_v, config.voltage_steps)
-    voltage_v = np.round(voltages, 6)  # 0.73 and not the sum of steps
+def machines_of(
+    config: DesignSpace,
+    technology: Technology,
+    encoding: str,
+    *,
+    arrays: Any,
+    rows: Any,
+    width: Any,
+    voltage_v: Any,
+) -> Machines:
+    """Return machines of square arrays with the memory of the budget; numbers may be arrays."""
     sram_byte = sram_byte_of(config)
     return Machines(
         encoding=encoding,
-        arrays=1,
+        arrays=arrays,
         rows=rows,
         columns=rows,
         width=width,
@@ -109,9 +120,23 @@ def _one_array_each(config: DesignSpace, technology: Technology, encoding: str) 
         sram_byte=sram_byte,
         dram_byte_per_s=dram_byte_per_s_of(config),
         sram_byte_per_cycle=technology.sram_byte_per_cycle(sram_byte),
-        pipeline_cycles=round(technology.pipeline_cycles),
-        simd_latency_cycles=round(technology.simd_latency_cycles),
+        pipeline_cycles=np.round(technology.pipeline_cycles),
+        simd_latency_cycles=np.round(technology.simd_latency_cycles),
         simd_op_per_cycle=technology.simd_op_per_cycle,
+    )
+
+
+def _one_array_each(config: DesignSpace, technology: Technology, encoding: str) -> Machines:
+    shapes = np.array(list(product(range(1, config.max_rows + 1), config.widths)), dtype=float)
+    voltages = np.linspace(config.min_voltage_v, config.max_voltage_v, config.voltage_steps)
+    return machines_of(
+        config,
+        technology,
+        encoding,
+        arrays=1,
+        rows=shapes[:, :1],
+        width=shapes[:, 1:],
+        voltage_v=np.round(voltages, 6),  # 0.73 and not the sum of steps
     )
 
 
@@ -150,14 +175,13 @@ def _power_limit(limit_w: float, machines: Machines, technology: Technology) -> 
     the root of an array's part of the die, (a + b m) / m. So the limit is where
     fixed + slope m + c sqrt(a m + b m^2) reaches it: the smaller root of a quadratic.
     """
-    one, two = (power_w(replace(machines, arrays=arrays), technology) for arrays in (1, 2))
-    first_w, second_w = (
-        sum(value for name, value in parts.items() if name != "wires") for parts in (one, two)
+    (wires_w, first_w), (_, second_w) = (
+        wires_and_rest_w(replace(machines, arrays=arrays), technology) for arrays in (1, 2)
     )
     slope_w = second_w - first_w
     fixed_w = first_w - slope_w
     a, b = _line(lambda arrays: _wired_mm2(replace(machines, arrays=arrays), technology))
-    c_squared = one["wires"] ** 2 / (a + b)
+    c_squared = wires_w**2 / (a + b)
     left_w = limit_w - fixed_w
     half = left_w * slope_w + c_squared * a / 2
     square = slope_w**2 - c_squared * b

@@ -7,7 +7,7 @@ from typing import Any, Final, final
 import numpy as np
 import pandas as pd
 
-from equinox.accelerator import Technology, Workload, area_mm2, power_w
+from equinox.accelerator import CONTROLLER, Technology, Workload, area_mm2, power_w
 from equinox.config.design_space import Budget, DesignSpace
 from equinox.design_space.choose import accelerator_of, fixed_point_twin, limit_name
 from equinox.design_space.search import search
@@ -23,7 +23,6 @@ _BUDGET_UNITS: Final = {
 }
 _BANK_UNIT: Final = "byte/cycle/KiB"
 _KIBI: Final = 2**10
-_SPAN_OF_LOGARITHMIC_DRAWS: Final = 3.0  # high over low from which draws are log-uniform
 
 
 @final
@@ -51,8 +50,8 @@ def study_sensitivity(
     - one_at_a_time: each constant of `technology`, and each value of the budget, low and high;
     - choice: each bank of SRAM, accumulator, place of DRAM's energy, and single width;
     - two_choices: each single width with the other accumulator of blocks;
-    - monte_carlo: `monte_carlo_draws` draws of all constants, each independent and uniform in its
-      range, or log-uniform where high is more than three times low; the budget stays.
+    - monte_carlo: `monte_carlo_draws` draws of all constants, each independent and by its
+      distribution; the budget stays.
     """
     encodings = tuple(
         dict.fromkeys(
@@ -151,8 +150,9 @@ def _controller_shares(design: Any, technology: Technology) -> tuple[float, floa
     if design is None:
         return float("nan"), float("nan")
     accelerator = accelerator_of(design, technology)
-    area = area_mm2(accelerator, technology)["controller"] / design["area_mm2"]
-    power = power_w(accelerator, technology)["controller"] / design["power_w"]
+    areas, powers = area_mm2(accelerator, technology), power_w(accelerator, technology)
+    area = sum(areas[name] for name in CONTROLLER) / design["area_mm2"]
+    power = sum(powers[name] for name in CONTROLLER) / design["power_w"]
     return float(area), float(power)
 
 
@@ -244,13 +244,10 @@ def _draws(base: Setting) -> Iterator[Setting]:
     generator = np.random.default_rng(base.config.monte_carlo_seed)
     constants = base.technology.constants
     for draw in range(base.config.monte_carlo_draws):
-        values = {}
-        for name, constant in constants.items():
-            share = generator.random()
-            if constant.high > _SPAN_OF_LOGARITHMIC_DRAWS * constant.low:
-                values[name] = constant.low * (constant.high / constant.low) ** share
-            else:
-                values[name] = constant.low + (constant.high - constant.low) * share
+        values = {
+            name: float(constant.quantile(generator.random()))
+            for name, constant in constants.items()
+        }
         yield replace(
             base,
             study="monte_carlo",

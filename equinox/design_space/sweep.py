@@ -11,9 +11,9 @@ from equinox.accelerator import (
     Technology,
     Workload,
     area_mm2,
-    power_w,
     service_cycles,
     training_op_per_s,
+    wires_and_rest_w,
 )
 from equinox.config.design_space import DesignSpace
 from equinox.design_space.grid import LIMITS, Chunk, scan
@@ -89,7 +89,7 @@ def evaluate(
         "voltage_v": machine.voltage_v,
         "frequency_hz": machine.frequency_hz,
         "area_mm2": sum(area_mm2(machine, technology).values()),
-        "power_w": sum(power_w(machine, technology).values()),
+        "power_w": sum(wires_and_rest_w(machine, technology)),
         "service_time_us": service_time_us,
         "throughput_op_per_s": throughput,
         "peak_op_per_s": 2 * units * machine.width * machine.frequency_hz,  # 2: multiply, add

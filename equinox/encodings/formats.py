@@ -154,12 +154,12 @@ def _block_encoding(name: str, choices: _BlockChoices) -> Encoding:
     return Encoding(name=name, x=x, w=w, grad=grad, storage=storage, blocks=choices.blocks)
 
 
-def _choices_of(encoding: Encoding) -> _BlockChoices:
+def _choices_of(encoding: Encoding, name: str) -> _BlockChoices:
     w, storage = encoding.w, encoding.storage
     if not isinstance(w, BlockFloat):
         raise ValueError(
-            f"encoding {encoding.name} has no blocks; derive from one of block floating point, "
-            "for example hbfp8_16"
+            f"encoding {name} has no blocks; derive from one of block floating point, "
+            "for example hbfp8_16, or set its roles one by one"
         )
     return _BlockChoices(
         mantissa_bits=w.mantissa_bits,
@@ -175,6 +175,20 @@ def _choices_of(encoding: Encoding) -> _BlockChoices:
     )
 
 
+def _derive_float(encoding: Encoding, name: str, overrides: Mapping[str, object]) -> Encoding:
+    """Return `encoding`, whose operands are floating point, with some of their fields changed."""
+    changes = dict(overrides)
+    rounding = changes.pop("gradient_rounding", changes.get("rounding"))
+    of_grad = changes if rounding is None else {**changes, "rounding": rounding}
+    return replace(
+        encoding,
+        name=name,
+        x=replace(encoding.x, **changes),  # type: ignore[arg-type]
+        w=replace(encoding.w, **changes),  # type: ignore[arg-type]
+        grad=replace(encoding.grad, **of_grad),  # type: ignore[arg-type]
+    )
+
+
 def _plain(name: str, operand: Format, grad: Format | None = None) -> Encoding:
     """Return an encoding without blocks whose weights are stored in FP32."""
     return Encoding(name=name, x=operand, w=operand, grad=grad or operand, storage=FP32)
@@ -187,6 +201,12 @@ def _microscaled(name: str, operand: Format) -> Encoding:
     """
     return replace(_plain(name, operand), blocks="reduction")
 
+
+#: Fields of an Encoding that are formats.
+_ROLES = ("x", "w", "grad", "storage")
+_FLOAT_CHOICES = (
+    *("exponent_bits", "mantissa_bits", "finite", "scaled", "rounding", "gradient_rounding"),
+)
 
 #: Blocks of OCP MX: 32 values of a row.
 _MX: Tile = (1, 32)
@@ -234,28 +254,67 @@ ENCODINGS: Mapping[str, Encoding] = {
 
 
 def derive_encoding(name: str, *, base: str, overrides: Mapping[str, object]) -> Encoding:
-    """Return the block floating point encoding `base` with some choices changed.
+    """Return the encoding `base` with some choices changed.
 
-    `overrides` may set mantissa_bits, tile ([rows, columns], or None for one exponent a tensor),
-    storage_bits (32 is IEEE single precision), rounding (of activations and weights),
-    gradient_rounding, storage_rounding, blocks, exponent_rule, exponent_bits and exponent_has_nan
-    (the lowest exponent is taken by NaN).
+    Of one in floating point, `overrides` may set exponent_bits, mantissa_bits, finite, scaled,
+    rounding and gradient_rounding. Of one in block floating point, it may set mantissa_bits, tile
+    ([rows, columns], or None for one exponent a tensor), storage_bits (32 is IEEE single
+    precision), rounding (of activations and weights), gradient_rounding, storage_rounding, blocks,
+    exponent_rule, exponent_bits and exponent_has_nan (the lowest exponent is taken by NaN).
+
+    Of any, it may set a role, after that: x, w, grad or storage is the name of an encoding whose
+    format of this role is taken, or a mapping of fields of the format to their values, in which
+    `base` may name such an encoding.
 
     Raises:
-        ValueError: `base` is unknown or has no blocks; a key is unknown or its value not allowed.
+        ValueError: `base` is unknown, or has no blocks to change; a key is unknown or its value not
+            allowed.
     """
-    known = [field.name for field in fields(_BlockChoices)]
-    for key in overrides:
+    choices = {key: _as_tile(key, value) for key, value in overrides.items() if key not in _ROLES}
+    parent = get_encoding(base)
+    is_float = isinstance(parent.w, Float)
+    known = _FLOAT_CHOICES if is_float else [field.name for field in fields(_BlockChoices)]
+    for key in choices:
         if key not in known:
-            raise ValueError(f"encoding {name}: no choice {key!r}; known are {', '.join(known)}")
-    values = dict(overrides)
-    tile = values.get("tile")
-    if isinstance(tile, list):
-        values["tile"] = tuple(tile)
+            known_keys = ", ".join([*known, *_ROLES])
+            raise ValueError(f"encoding {name}: no choice {key!r}; known are {known_keys}")
     try:
-        return _block_encoding(name, replace(_choices_of(get_encoding(base)), **values))  # type: ignore[arg-type]
+        encoding = replace(parent, name=name)
+        if choices and is_float:
+            encoding = _derive_float(parent, name, choices)
+        elif choices:
+            encoding = _block_encoding(name, replace(_choices_of(parent, base), **choices))  # type: ignore[arg-type]
+        roles = {
+            role: _format_of_role(role, getattr(encoding, role), overrides[role])
+            for role in _ROLES
+            if role in overrides
+        }
+        return replace(encoding, **roles)  # type: ignore[arg-type]
     except ValueError as error:
         raise ValueError(f"encoding {name}: {error}") from error
+
+
+def _format_of_role(role: str, number_format: Format, choice: object) -> Format:
+    """Return the format that `choice` makes of that of a role."""
+    if not isinstance(choice, (str, Mapping)):
+        raise ValueError(f"{role} is {choice!r}; name an encoding, or map fields to values")
+    changes = {"base": choice} if isinstance(choice, str) else dict(choice)
+    base = changes.pop("base", None)
+    if base is not None:
+        number_format = getattr(get_encoding(str(base)), role)
+    known = [field.name for field in fields(number_format)]
+    for key in changes:
+        if key not in known:
+            kind = type(number_format).__name__
+            raise ValueError(f"{role}: no field {key!r} of {kind}; known are {', '.join(known)}")
+    try:
+        return replace(number_format, **{k: _as_tile(k, v) for k, v in changes.items()})  # type: ignore[arg-type]
+    except ValueError as error:
+        raise ValueError(f"{role}: {error}") from error
+
+
+def _as_tile(key: str, value: object) -> object:
+    return tuple(value) if key == "tile" and isinstance(value, list) else value
 
 
 def get_encoding(

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from equinox.encodings.autocast import in_fp32
 from equinox.encodings.formats import Fixed, Float, Format
 from equinox.encodings.operands import Operands
 
@@ -112,7 +113,7 @@ def convolution(
 
 def _apply(function: type[Function], *arguments: object) -> Tensor:
     with torch._C.DisableTorchFunction():  # its products are encoded once, also in a mode
-        return cast(Tensor, function.apply(*arguments))  # type: ignore[no-untyped-call]
+        return cast(Tensor, in_fp32(function.apply, *arguments))
 
 
 def _unfolded_convolution(

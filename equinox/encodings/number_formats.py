@@ -30,6 +30,12 @@ def check_bits(what: str, value: object, low: int, high: int) -> None:
         raise ValueError(f"{what} is {value!r}; it must be an integer from {low} to {high}")
 
 
+def check_flag(what: str, value: object) -> None:
+    """Raise ValueError unless `value` is true or false."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{what} is {value!r}; it must be true or false")
+
+
 def _check_tile(tile: Tile) -> None:
     if tile is None:
         return
@@ -77,6 +83,8 @@ class Float:
         check_bits("mantissa_bits", self.mantissa_bits, 2, 24)
         check_choice("rounding", self.rounding, get_args(Rounding))
         _check_tile(self.tile)
+        for flag in ("finite", "scaled", "has_nan"):
+            check_flag(flag, getattr(self, flag))
         if self.scale_bits is not None:
             check_bits("scale_bits", self.scale_bits, 2, 8)
 
@@ -145,6 +153,7 @@ class BlockFloat:
         check_bits("mantissa_bits", self.mantissa_bits, 2, 24)
         check_bits("exponent_bits", self.exponent_bits, 2, 10)
         check_choice("exponent_rule", self.exponent_rule, get_args(ExponentRule))
+        check_flag("exponent_has_nan", self.exponent_has_nan)
         check_choice("rounding", self.rounding, get_args(Rounding))
         _check_tile(self.tile)
 

@@ -17,7 +17,7 @@ def draw_key(generator: torch.Generator) -> int:
     return int(torch.randint(2**62, (), generator=generator, device=device).item())
 
 
-def uniform(shape: torch.Size, key: int, *, device: torch.device) -> Tensor:
+def uniform(shape: torch.Size, key: int | Tensor, *, device: torch.device) -> Tensor:
     """Return numbers uniform in [0, 1), multiples of 2**-24, of the stream `key`.
 
     Position i gives mix(mix(i ^ low) ^ high) of the key's halves, where mix is a bijection of 32

@@ -15,7 +15,7 @@ from equinox.encodings.random_bits import uniform
 _EMULATOR_EPSILON = 1e-8
 
 
-def quantize(x: Tensor, number_format: Format, key: int | None = None) -> Tensor:
+def quantize(x: Tensor, number_format: Format, key: int | Tensor | None = None) -> Tensor:
     """Return `x` rounded to `number_format`; `key` selects the stream of stochastic rounding.
 
     Zeros keep their sign. Infinities and NaN stay, and a block (of a scaled or fixed point format:
@@ -36,7 +36,7 @@ def quantize(x: Tensor, number_format: Format, key: int | None = None) -> Tensor
     return torch.where(rounded.isnan(), x, rounded.to(x.dtype))
 
 
-def _block_float(matrix: Tensor, block_float: BlockFloat, key: int | None) -> Tensor:
+def _block_float(matrix: Tensor, block_float: BlockFloat, key: int | Tensor | None) -> Tensor:
     largest = largest_of_block(matrix.abs(), block_float.tile)
     step = step_of_block(largest, block_float)
     limit = 2 ** (block_float.mantissa_bits - 1) - 1
@@ -51,7 +51,7 @@ def step_of_block(largest: Tensor, block_float: BlockFloat) -> Tensor:
     return _power_of_two(exponent - block_float.mantissa_bits + 2)
 
 
-def _fixed(matrix: Tensor, fixed: Fixed, key: int | None) -> Tensor:
+def _fixed(matrix: Tensor, fixed: Fixed, key: int | Tensor | None) -> Tensor:
     limit = 2 ** (fixed.mantissa_bits - 1) - 1
     largest = matrix.abs().amax()
     scale = largest / limit
@@ -59,7 +59,7 @@ def _fixed(matrix: Tensor, fixed: Fixed, key: int | None) -> Tensor:
     return _where_finite(largest, torch.where(largest > 0, rounded, matrix))
 
 
-def _float(matrix: Tensor, float_: Float, key: int | None) -> Tensor:
+def _float(matrix: Tensor, float_: Float, key: int | Tensor | None) -> Tensor:
     finite, scale = matrix, torch.ones((), dtype=matrix.dtype, device=matrix.device)
     if float_.scaled:
         finite = largest_of_block(matrix.abs(), float_.tile)
@@ -107,7 +107,7 @@ def _power_of_two(exponent: Tensor) -> Tensor:
     return torch.ldexp(torch.ones_like(exponent, dtype=torch.float64), exponent)
 
 
-def _round(value: Tensor, key: int | None) -> Tensor:
+def _round(value: Tensor, key: int | Tensor | None) -> Tensor:
     """Round to an integer: to nearest, ties to even, or up with the fraction as probability.
 
     The latter is floor(value + u) for u uniform in (0, 1], without the rounding of that sum.

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from equinox.encodings import reference
+from equinox.encodings import compiled, reference
 from equinox.encodings.formats import BF16, FP32, SAMPLE, BlockFloat, Encoding, Fixed, Float, Format
 from equinox.encodings.random_bits import draw_key
 
@@ -32,7 +32,8 @@ def quantize(
     lose digits. Gradients do not flow through: `equinox.encodings.functional` has the dot products.
 
     Args:
-        x: Floating point values on any device; float32 on the CPU has fast kernels.
+        x: Floating point values on any device; float32 on the CPU has fast kernels, and a GPU has
+            the definition, compiled.
         format_or_encoding: A format; an encoding stands for the format of its weights.
         out: Where to put the result, of the shape and dtype of `x`; may be `x` itself.
         generator: Source of randomness; needed by, and only used for, stochastic rounding.
@@ -73,7 +74,9 @@ def encode(
     result is neither, they were left as they were.
     """
     key = _key(number_format, generator)
-    if x.dtype is not torch.float32 or x.device.type != "cpu" or x.numel() == 0:
+    if x.device.type != "cpu":
+        return compiled.quantize(x, number_format, key)
+    if x.dtype is not torch.float32 or x.numel() == 0:
         return reference.quantize(x, number_format, key)
     rounded = _encode_float32(x, number_format, key, in_place, out)
     return reference.quantize(x, number_format, key) if rounded is None else rounded

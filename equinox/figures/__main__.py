@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from equinox.commands import run
 from equinox.figures._save import house_style, save_figure
 from equinox.tables import read_table
 
@@ -44,4 +45,4 @@ def read_published(path: Path, ids: tuple[str, ...]) -> Mapping[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

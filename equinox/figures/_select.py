@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 REFERENCE_DESIGN = "500us"  # the design that the published results are about
 REFERENCE_ENCODING = "hbfp8_16"  # and its encoding
@@ -35,21 +36,25 @@ def final_epochs(accuracy: pd.DataFrame) -> pd.DataFrame:
     return accuracy.loc[last].reset_index(drop=True)
 
 
-def without_tile_variants(accuracy: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows without encodings that are the usual ones with other blocks.
+def of_several_tasks(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of encodings that more than one task was trained in, if there are any.
 
-    Blocks are usual as in `REFERENCE_ENCODING`, or in most encodings with wide storage
-    (`storage_bits` above `mantissa_bits`) if it is not there; `mantissa_and_tile` shows the others.
+    What one task alone was trained in is part of a sweep; other figures show it.
     """
-    kinds = accuracy.drop_duplicates("encoding")
-    wide = kinds[(kinds["storage_bits"] > kinds["mantissa_bits"]) & (kinds["tile"] != "value")]
-    if wide.empty:
-        return accuracy
-    reference = wide[wide["encoding"] == REFERENCE_ENCODING]
-    usual = reference if len(reference) else wide
-    same_tile = wide["tile"] == most_frequent(usual["tile"])
-    same_blocks = wide["blocks"] == most_frequent(usual["blocks"])
-    return accuracy[~accuracy["encoding"].isin(wide.loc[~(same_tile & same_blocks), "encoding"])]
+    tasks = rows.groupby("encoding")["task"].transform("nunique")
+    return rows[tasks > 1] if (tasks > 1).any() else rows
+
+
+def mean_intervals(rows: pd.DataFrame, by: str, value: str, *, scale: float = 1.0) -> pd.DataFrame:
+    """Return mean, low and high of `value` for each `by`: its 90 % confidence interval.
+
+    The interval is Student's; with one value it is that value. Rows without a value are left out.
+    """
+    groups = rows.dropna(subset=[value]).groupby(by)[value]
+    n, mean = groups.count(), groups.mean()
+    half = stats.t.ppf(0.95, (n - 1).clip(lower=1)) * groups.std(ddof=1) / np.sqrt(n)
+    half = half.fillna(0.0)
+    return pd.DataFrame({"mean": mean, "low": mean - half, "high": mean + half}) * scale
 
 
 def over_seeds(rows: pd.DataFrame, by: str, value: str, *, scale: float = 1.0) -> pd.DataFrame:

@@ -44,6 +44,7 @@ LOOKS: Mapping[str, Look] = {
         ("hbfp8_8", "hbfp8_8", PURPLE, "X"),
         ("bfp8", "bfp8", ORANGE, "X"),
         ("bfp8_stochastic", "bfp8 stochastic", PINK, "*"),
+        ("hbfp4_boosted", "hbfp4, then 8", BROWN, "p"),
         ("int8", "int8", BROWN, "h"),
         # designs
         ("min_latency", "min. latency", VERMILION, "v"),
@@ -78,7 +79,10 @@ LOOKS: Mapping[str, Look] = {
         # tasks and data
         ("mlp", "MLP", BLACK, "o"),
         ("resnet", "ResNet", BLACK, "o"),
+        ("wide_resnet", "WideResNet", BLACK, "o"),
+        ("densenet", "DenseNet", BLACK, "o"),
         ("lstm", "LSTM", BLACK, "o"),
+        ("transformer", "Transformer", BLACK, "o"),
         ("fashion_mnist", "Fashion-MNIST", BLACK, "o"),
         ("sotu", "State of the Union", BLACK, "o"),
         ("cifar100", "CIFAR-100", BLACK, "o"),
@@ -89,17 +93,23 @@ LOOKS: Mapping[str, Look] = {
         # parts of an accelerator
         ("multipliers", "multipliers", BLUE, "o"),
         ("adder_trees", "adder trees", SKY, "s"),
+        ("exponent_adders", "exponent adders", BLACK, "o"),
+        ("to_float_converters", "converters to float", PINK, "^"),
         ("accumulators", "accumulators", PURPLE, "D"),
-        ("converters", "converters", PINK, "^"),
         ("registers", "registers", GREEN, "v"),
         ("clock", "clock", LIME, "P"),
-        ("sram", "SRAM", ORANGE, "X"),
+        ("to_block_converters", "converters to blocks", "#8f2d56", "^"),
+        ("sram", "SRAM (power: reads)", ORANGE, "X"),
+        ("sram_writes", "SRAM writes", "#f7c97f", "X"),
         ("wires", "wires", BROWN, "*"),
         ("simd", "SIMD", VERMILION, "h"),
-        ("controller", "controller", BLACK, "o"),
+        ("instruction_memory", "instruction memory", "#1b1b3a", "o"),
+        ("request_dispatcher", "request dispatcher", "#4f5d75", "o"),
+        ("scheduler", "scheduler", "#9da9bb", "o"),
         ("hbm_interface", "HBM interface", GRAY, "s"),
         ("host_interface", "host interface", PALE, "D"),
         ("leakage", "leakage", YELLOW, "^"),
+        ("dram", "DRAM", "#c7e9f1", "s"),
     )
 }
 _ORDER = {name: index for index, name in enumerate(LOOKS)}

@@ -1,83 +1,84 @@
-"""Final test error or perplexity by encoding.
+"""Final test error or perplexity less that of FP32, by encoding.
 
-A dot is a seed, the bar their range, the tick their mean, the dashed line the mean of fp32; an
-arrow points at a mean beyond the axis. The HBFP paper reports that 8-bit mantissas with 16-bit
-storage (hbfp8_16) end where fp32 does, within half a point. Fashion-MNIST stands in for CIFAR-100,
-SVHN and ImageNet, and the State of the Union addresses for Penn Treebank: compare differences, not
-values.
+Runs are paired by seed: a small dot is a pair, the bar the 90 % confidence interval of the mean
+difference, the gray band the margin that was stated not to matter. A filled mark is equivalent to
+FP32 by two one-sided tests at level 0.05, a cross differs, a hollow mark is undecided; words say
+how many runs diverged, and an arrow points at what lies beyond the axis. The thesis states that
+8-bit mantissas with 16-bit storage (hbfp8_16) train as FP32 does. Stored weights are rounded to
+nearest unless the name says stochastic. Fashion-MNIST stands in for CIFAR-100, SVHN and ImageNet,
+and the State of the Union addresses for Penn Treebank.
 """
 
 from collections.abc import Mapping
 
 import pandas as pd
-import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from equinox.figures._select import final_epochs, require, without_tile_variants
+from equinox.figures._differences import as_points, draw_margin, draw_outcome, outcome_legend
+from equinox.figures._select import final_epochs, of_several_tasks, require
 from equinox.figures._style import PAGE_IN, look, metric, new_figure, ordered
 
-TABLES = ("accuracy",)
+TABLES = ("equivalence", "accuracy")
+
+_FARTHEST = 6.0  # an axis ends at this multiple of the margin; what is beyond gets an arrow
+_PANELS_A_ROW = 3
 
 
-_ROOM = 1.6  # width of an axis with words at its right, over that without
-_WIDEST = 1.6  # an axis ends at this multiple of the best mean; what is beyond gets an arrow
-
-
-def plot(published: Mapping[str, float], accuracy: pd.DataFrame) -> Figure:
-    """Draw the metric after the last epoch: a row per encoding, a panel per task."""
+def plot(
+    published: Mapping[str, float], equivalence: pd.DataFrame, accuracy: pd.DataFrame
+) -> Figure:
+    """Draw the difference to FP32 after the last epoch: a row per encoding, a panel per task."""
     del published  # its numbers are about other data
-    runs = final_epochs(without_tile_variants(require(accuracy, "accuracy", "any run")))
-    encodings = ordered(runs["encoding"])
-    tasks = ordered(runs["task"])
-    figure = new_figure(PAGE_IN, 0.7 + 0.2 * len(encodings))
-    panels = figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
-    for axes, task in zip(panels, tasks, strict=True):
-        of_task = runs[runs["task"] == task]
-        label, scale = metric(of_task["metric"].iloc[0])
-        _draw_task(axes, of_task.assign(value=of_task["value"] * scale), encodings)
-        axes.set_title(f"{look(task).label}, {look(of_task['dataset'].iloc[0]).label}")
-        axes.set_xlabel(label)
-        axes.xaxis.set_major_locator(MaxNLocator(5))
-    panels[0].set_yticks(range(len(encodings)), [look(name).label for name in encodings])
-    panels[0].set_ylim(len(encodings) - 0.5, -0.5)
-    panels[0].set_ylabel("Encoding")
+    rows = of_several_tasks(require(equivalence, "equivalence", "any encoding beside fp32"))
+    encodings, tasks = ordered(rows["encoding"]), ordered(rows["task"])
+    lines = -(-len(tasks) // _PANELS_A_ROW)
+    figure = new_figure(PAGE_IN, 0.5 + lines * (0.75 + 0.15 * len(encodings)))
+    columns = min(len(tasks), _PANELS_A_ROW)
+    panels = figure.subplots(lines, columns, sharey=True, squeeze=False)
+    final = final_epochs(accuracy)
+    for axes, task in zip(panels.flat, tasks, strict=False):
+        of_task = rows[rows["task"] == task].set_index("encoding")
+        _draw_task(axes, task, of_task, final[final["task"] == task], encodings)
+    for axes in panels.flat[len(tasks) :]:
+        axes.set_visible(False)
+    for axes in panels[:, 0]:
+        axes.set_yticks(range(len(encodings)), [look(name).label for name in encodings])
+        axes.set_ylim(len(encodings) - 0.5, -0.5)
+        axes.set_ylabel("Encoding")
+    outcome_legend(figure, rows["outcome"])
     return figure
 
 
-def _draw_task(axes: Axes, runs: pd.DataFrame, encodings: list[str]) -> None:
-    means = runs[runs["status"] == "ok"].groupby("encoding")["value"].mean().dropna()
-    end = _WIDEST * means.min()
-    for row, name in enumerate(encodings):
-        mine = runs[runs["encoding"] == name]
-        values = mine.loc[mine["status"] == "ok", "value"].dropna()
-        notes = []
-        if len(values) and means[name] < end:
-            _draw_seeds(axes, name, row, values)
-        elif len(values):
-            notes.append(f"{means[name]:.3g} →")
-        if diverged := int((mine["status"] == "diverged").sum()):
-            notes.append(f"{diverged} of {len(mine)} diverged")
-        axes.annotate(
-            *("  ".join(notes), (0.99, row)),
-            xycoords=axes.get_yaxis_transform(),
-            ha="right",
-            va="center",
-            fontsize=6,
-        )
-    if "fp32" in means and means["fp32"] < end:
-        axes.axvline(means["fp32"], color=look("fp32").color, linestyle="--", linewidth=0.7)
-    axes.margins(x=0.08)
-    if (means >= end).any():
-        axes.set_xlim(None, max(end, axes.dataLim.x1))
-    if (runs["status"] == "diverged").any():  # room for the words
-        low, high = axes.get_xlim()
-        axes.set_xlim(low, low + _ROOM * (high - low))
+def _draw_task(
+    axes: Axes, task: str, rows: pd.DataFrame, final: pd.DataFrame, encodings: list[str]
+) -> None:
+    first = rows.iloc[0]
+    unit = as_points(first["metric"])
+    margin = 100 * first["margin"]
+    end = _FARTHEST * margin
+    draw_margin(axes, margin, vertical=True)
+    for name in (name for name in encodings if name in rows.index):
+        row, place = rows[rows.index == name].iloc[0], encodings.index(name)
+        pairs = _pairs(final, name, relative=first["metric"] == "perplexity")
+        draw_outcome(axes, row, place, pairs, color=look(name).color, end=end)
+    label, scale = metric(first["metric"])
+    reference = f"fp32: {scale * first['fp32_value']:.3g}{' %' if scale != 1 else ''}"
+    axes.set_title(f"{look(final['task'].iloc[0]).label} ({reference})")
+    axes.set_xlabel(f"{label.split(' (')[0]} less fp32's ({unit})")
+    low, high = axes.dataLim.intervalx
+    low, high = max(-end, min(low, -margin)), min(end, max(high, margin))
+    axes.set_xlim(low - 0.3 * margin, high + margin)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
 
 
-def _draw_seeds(axes: Axes, name: str, row: int, values: pd.Series) -> None:
-    color, rows = look(name).color, [row] * len(values)
-    seaborn.lineplot(x=values, y=rows, color=color, alpha=0.4, linewidth=2.5, ax=axes)
-    seaborn.scatterplot(x=values, y=rows, color=color, s=9, linewidth=0, zorder=3, ax=axes)
-    axes.vlines(values.mean(), row - 0.3, row + 0.3, color=color, linewidth=1.2)
+def _pairs(final: pd.DataFrame, encoding: str, *, relative: bool) -> pd.Series:
+    """Return the differences of the runs that did not diverge, in % or points."""
+    by_seed = final[final["status"] == "ok"].set_index(["encoding", "seed"])["value"]
+    if not {"fp32", encoding} <= set(by_seed.index.get_level_values("encoding")):
+        return pd.Series(dtype=float)
+    reference = by_seed.loc["fp32"]
+    change: pd.Series = by_seed.loc[encoding] - reference
+    share: pd.Series = change / reference if relative else change
+    return 100 * share.dropna()

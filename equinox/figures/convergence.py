@@ -1,9 +1,9 @@
 """Test error or perplexity over the epochs of training.
 
-A line is the mean of the seeds of one encoding, the band their range, a cross the last value of an
-encoding with diverged runs; a line that leaves its panel gets worse. The thesis states an accuracy
-similar to single precision; where that holds, hbfp8_16 follows the line of fp32. Fashion-MNIST and
-the State of the Union addresses stand in for the data of the thesis.
+A line is the mean of the seeds of one encoding, the band its 90 % confidence interval, a cross the
+last value of an encoding with diverged runs; a line that leaves its panel gets worse. The thesis
+states an accuracy similar to single precision; where that holds, hbfp8_16 follows the line of fp32.
+Fashion-MNIST and the State of the Union addresses stand in for the data of the thesis.
 """
 
 from collections.abc import Mapping
@@ -14,23 +14,27 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from equinox.figures._lines import draw_line, top_legend
-from equinox.figures._select import over_seeds, require, without_tile_variants
+from equinox.figures._select import mean_intervals, of_several_tasks, require
 from equinox.figures._style import PAGE_IN, look, metric, new_figure, ordered
 
 TABLES = ("accuracy",)
 
+_PANELS_A_ROW = 3
 _ROOM = 1.3  # a panel ends at this multiple of fp32 after the first epoch
 
 
 def plot(published: Mapping[str, float], accuracy: pd.DataFrame) -> Figure:
     """Draw the metric over epochs: a line per encoding, a panel per task."""
     del published  # its numbers are about final values on other data
-    rows = without_tile_variants(require(accuracy, "accuracy", "any run"))
+    rows = of_several_tasks(require(accuracy, "accuracy", "any run"))
     tasks = ordered(rows["task"])
-    figure = new_figure(PAGE_IN, 2.6)
-    panels = figure.subplots(1, len(tasks), squeeze=False)[0]
-    for axes, task in zip(panels, tasks, strict=True):
+    lines = -(-len(tasks) // _PANELS_A_ROW)
+    figure = new_figure(PAGE_IN, 0.6 + 2.0 * lines)
+    panels = figure.subplots(lines, min(len(tasks), _PANELS_A_ROW), squeeze=False).flat
+    for axes, task in zip(panels, tasks, strict=False):
         _draw_task(axes, rows[rows["task"] == task])
+    for axes in panels[len(tasks) :]:
+        axes.set_visible(False)
     top_legend(figure, columns=5)
     return figure
 
@@ -39,7 +43,7 @@ def _draw_task(axes: Axes, rows: pd.DataFrame) -> None:
     label, scale = metric(rows["metric"].iloc[0])
     for name in ordered(rows["encoding"]):
         mine = rows[rows["encoding"] == name]
-        series = over_seeds(mine, "epoch", "value", scale=scale)
+        series = mean_intervals(mine, "epoch", "value", scale=scale)
         draw_line(axes, series, look(name))
         if (mine["status"] == "diverged").any() and len(series):
             end = (series.index[-1], series["mean"].iloc[-1])

@@ -46,6 +46,7 @@ def _one_encoding_a_design(breakdown: pd.DataFrame) -> pd.DataFrame:
 def _stack(axes: Axes, shown: pd.DataFrame, quantity: str) -> None:
     designs = ordered(shown["design"])
     table = shown.pivot_table(index="design", columns="component", values=quantity, fill_value=0.0)
+    table = table.loc[:, shown.groupby("component")[["area_mm2", "power_w"]].max().max(axis=1) > 0]
     start = np.zeros(len(designs))
     for component in ordered(table.columns):
         length = table.loc[designs, component].to_numpy()

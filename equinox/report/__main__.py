@@ -5,6 +5,7 @@ import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from equinox.commands import run
 from equinox.report.claims import claims_table, read_claims
 from equinox.report.markdown import claims_markdown
 from equinox.report.page import render_page
@@ -53,4 +54,4 @@ def _write(path: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

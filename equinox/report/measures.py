@@ -4,7 +4,7 @@ To add a claim, add its row to config/published.yaml and a function of the same 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -36,13 +36,8 @@ class Measurement:
 
     def scaled(self, factor: float) -> "Measurement":
         """Return the measurement in a unit that is `factor` times smaller."""
-        return Measurement(
-            value=factor * self.value,
-            low=factor * self.low,
-            high=factor * self.high,
-            table=self.table,
-            how=self.how,
-        )
+        value, low, high = (factor * end for end in (self.value, self.low, self.high))
+        return replace(self, value=value, low=low, high=high)
 
 
 Measure = Callable[[Tables], Measurement]
@@ -71,78 +66,131 @@ def mean_interval(values: pd.Series, *, table: str, how: str) -> Measurement:
 # --- encoding
 
 
-def final_values(accuracy: pd.DataFrame, task: str, encoding: str) -> pd.Series:
-    """Return the metric after the last epoch by seed; a diverged run counts as infinite."""
-    rows = accuracy[(accuracy["task"] == task) & (accuracy["encoding"] == encoding)]
-    last = rows[rows["epoch"] == rows["epoch"].max()].set_index("seed")
-    values: pd.Series = last["value"].where(last["status"] == "ok", np.inf)
-    return values
+def _judged(tables: Tables, encoding: str, metric: str = "error") -> pd.DataFrame:
+    """Return the comparisons with FP32 of `encoding` on tasks of this metric.
 
-
-def difference_to_fp32(accuracy: pd.DataFrame, task: str, encoding: str) -> Measurement:
-    """Return the mean over seeds of the metric less FP32's of the same seed.
-
-    Error rates differ by a share of the test images, perplexities by a share of FP32's.
+    Raises:
+        NotComputedError: there are none.
     """
-    reference = final_values(accuracy, task, "fp32")
-    ours, reference = final_values(accuracy, task, encoding).align(reference, join="inner")
-    rows = accuracy[accuracy["task"] == task]
-    relative = (rows["metric"] == "perplexity").any()
-    change = (ours - reference) / reference if relative else ours - reference
-    how = f"{task} on {rows['dataset'].iloc[0]}, {encoding}, {len(change)} seeds, paired with fp32"
-    return mean_interval(change, table="accuracy", how=how)
+    rows = tables["equivalence"]
+    rows = rows[(rows["metric"] == metric) & (rows["encoding"] == encoding)]
+    return _some(rows, f"no run of {encoding}, beside one of fp32, at this scale")
 
 
-def _largest_difference(
-    accuracy: pd.DataFrame, keep: pd.Series, size: Callable[[float], float] = float
-) -> Measurement:
-    """Return the difference to FP32 that is largest in `size` among the runs to `keep`."""
-    runs = accuracy.loc[keep, ["task", "encoding"]].drop_duplicates()
-    if runs.empty:
-        raise NotComputedError("no such training run at this scale")
-    found = [difference_to_fp32(accuracy, task, name) for task, name in runs.to_numpy()]
-    return max(found, key=lambda item: size(item.value))
+def _some(rows: pd.DataFrame, what_is_missing: str) -> pd.DataFrame:
+    if rows.empty:
+        raise NotComputedError(what_is_missing)
+    return rows
+
+
+def _described(row: pd.Series) -> str:
+    words = f"{row['task']} on {row['dataset']}, {row['encoding']}, {row['seeds']} seeds paired "
+    words += f"with fp32, weights stored with {row['storage_rounding']} rounding"
+    return words + (f", {row['diverged']} diverged" if row["diverged"] else "")
+
+
+def difference_to_fp32(row: pd.Series) -> Measurement:
+    """Return the mean difference of a row of table `equivalence`, infinite if a run diverged."""
+    how = _described(row)
+    if row["diverged"]:
+        return Measurement(value=np.inf, table="equivalence", how=how)
+    return Measurement(
+        value=row["difference"], low=row["low"], high=row["high"], table="equivalence", how=how
+    )
+
+
+def distance_to_fp32(row: pd.Series) -> Measurement:
+    """Return how far, in either direction, the metric of a row may be from FP32's.
+
+    Its upper bound is below the margin if and only if the two one-sided tests find equivalence.
+    """
+    signed = difference_to_fp32(row)
+    ends = abs(signed.low), abs(signed.high)
+    crosses = signed.low <= 0 <= signed.high
+    side = "better" if signed.value < 0 else "worse"
+    p_value = "" if np.isnan(row["p_value"]) else f", p = {row['p_value']:.2g}"
+    return Measurement(
+        value=abs(signed.value),
+        low=0.0 if crosses else min(ends),
+        high=max(ends),
+        table=signed.table,
+        how=f"{signed.how}; {side} than fp32; equivalence tests: {row['outcome']}{p_value}",
+    )
+
+
+def _farthest(rows: pd.DataFrame) -> Measurement:
+    """Return the distance to FP32 whose upper bound is largest among `rows`."""
+    found = [distance_to_fp32(row) for _, row in rows.iterrows()]
+    farthest = max(found, key=lambda item: item.value if np.isnan(item.high) else item.high)
+    equivalent = int((rows["outcome"] == "equivalent").sum())
+    how = f"{farthest.how}; the farthest of {len(rows)}, of which {equivalent} are equivalent"
+    return replace(farthest, how=how).scaled(PERCENT)
 
 
 @measures("hbfp.like_fp32_images")
 def _like_fp32_images(tables: Tables) -> Measurement:
-    accuracy = tables["accuracy"]
-    keep = (accuracy["metric"] == "error") & (accuracy["encoding"] == HBFP)
-    return _largest_difference(accuracy, keep).scaled(PERCENT)
+    return _farthest(_judged(tables, HBFP))
 
 
 @measures("hbfp.like_fp32_text")
 def _like_fp32_text(tables: Tables) -> Measurement:
-    accuracy = tables["accuracy"]
-    keep = (accuracy["metric"] == "perplexity") & (accuracy["encoding"] == HBFP)
-    return _largest_difference(accuracy, keep).scaled(PERCENT)
+    return _farthest(_judged(tables, HBFP, "perplexity"))
 
 
 @measures("hbfp.mantissa4")
 def _mantissa4(tables: Tables) -> Measurement:
-    accuracy = tables["accuracy"]
-    keep = (accuracy["metric"] == "error") & (accuracy["encoding"] == "hbfp4_16")
-    return _largest_difference(accuracy, keep).scaled(PERCENT)
+    found = [difference_to_fp32(row) for _, row in _judged(tables, "hbfp4_16").iterrows()]
+    return max(found, key=lambda item: item.value).scaled(PERCENT)
 
 
 @measures("hbfp.tile_within")
 def _tile_within(tables: Tables) -> Measurement:
-    accuracy = tables["accuracy"]
-    tiles = accuracy["tile"].isin(["24x24", "64x64"])
-    if not (accuracy["tile"] == "64x64").any():
+    rows = tables["equivalence"]
+    if not (rows["tile"] == "64x64").any():
         raise NotComputedError("no run with tiles of 64 at this scale")
-    shape = (accuracy["mantissa_bits"] == 8) & (accuracy["storage_bits"] == 16)
-    keep = (accuracy["metric"] == "error") & tiles & shape
-    largest = _largest_difference(accuracy, keep, size=abs).scaled(PERCENT)
-    if largest.value >= 0:
-        return largest
-    return Measurement(
-        value=-largest.value,
-        low=-largest.high,
-        high=-largest.low,
-        table=largest.table,
-        how=f"{largest.how}; better than fp32, taken as a distance",
-    )
+    usual = (rows["mantissa_bits"] == 8) & (rows["storage_bits"] == 16)
+    usual &= (rows["gradient_rounding"] == "stochastic") & (rows["storage_rounding"] == "nearest")
+    kept = rows[(rows["metric"] == "error") & rows["tile"].isin(["24x24", "64x64"]) & usual]
+    return _farthest(_some(kept, "no run of hbfp8 with tiles at this scale"))
+
+
+def _final_metric(tables: Tables, task: str, encoding: str) -> Measurement:
+    """Return the metric of a task after its last epoch, with the interval over seeds."""
+    rows = tables["accuracy"]
+    rows = rows[(rows["task"] == task) & (rows["encoding"] == encoding)]
+    rows = _some(rows, f"the task {task} was not trained at this scale: {_AT_FULL_SCALE}")
+    last = rows[rows["epoch"] == rows["epoch"].max()]
+    values = last["value"].where(last["status"] == "ok", np.inf)
+    how = f"{task} on {last['dataset'].iloc[0]}, {encoding}, {len(last)} seeds"
+    found = mean_interval(values, table="accuracy", how=how)
+    return found.scaled(PERCENT) if (last["metric"] == "error").all() else found
+
+
+def _register_published(dataset: str, network: str, task: str) -> None:
+    """Register the final metrics of one of the thesis's networks on its own data."""
+
+    def register(encoding: str) -> None:
+        MEASURES[f"hbfp.{dataset}.{network}.{encoding}"] = lambda tables: _final_metric(
+            tables, f"{dataset}_{task}", encoding
+        )
+
+    for encoding in ("fp32", HBFP, "hbfp12_16"):
+        register(encoding)
+
+
+_AT_FULL_SCALE = (
+    "run `snakemake accuracy claims --config scale=full data_dir=FOLDER` on GPUs, with its data in "
+    "FOLDER (docs/full_scale.md); at scale default, small networks on data that come with the "
+    "product stand in for it in hbfp.like_fp32_images and hbfp.like_fp32_text"
+)
+_register_published("cifar100", "resnet50", "resnet50")
+_register_published("cifar100", "wrn28_10", "wrn28_10")
+_register_published("cifar100", "densenet40", "densenet40")
+_register_published("svhn", "resnet50", "resnet50")
+_register_published("svhn", "wrn16_8", "wrn16_8")
+_register_published("svhn", "densenet40", "densenet40")
+_register_published("imagenet", "resnet50", "resnet50")
+_register_published("ptb", "lstm", "awd_lstm")
 
 
 def _density_ratio(tables: Tables, column: str, over: str, encoding: str, block: int) -> float:
@@ -178,6 +226,10 @@ _OF_ONE_MACHINE = " of the default's 500 us design and its fixed-point twin, not
 _STATED = dict.fromkeys(("encoding_area", "encoding_power", "energy_like_fixed8"), _OF_ONE_MACHINE)
 
 
+#: One plus the other: of the same variance.
+_VARIES_LIKE = {"energy_like_fixed8": "encoding_power"}
+
+
 def _studied(tables: Tables, quantity: str, factor: float = 1.0) -> Measurement:
     """Return a quantity's baseline with the 5th to 95th percentile of its Monte Carlo draws.
 
@@ -200,10 +252,22 @@ def _studied(tables: Tables, quantity: str, factor: float = 1.0) -> Measurement:
             [
                 f"{quantity}{_STATED.get(quantity, '')}",
                 f"interval: 5 to 95 % of {len(draws)} draws of all constants",
+                *_chosen_anew(tables["sensitivity"], quantity, factor),
                 *_moved_most(rows),
+                *_decided_by(tables["sobol"], quantity),
             ]
         ),
     )
+
+
+def _chosen_anew(sensitivity: pd.DataFrame, quantity: str, factor: float) -> list[str]:
+    """Return the interval over draws that choose the design anew, of a quantity that does not."""
+    rows = sensitivity[sensitivity["quantity"] == f"{quantity}_searched"]
+    draws = rows.loc[rows["study"] == "monte_carlo", "value"].dropna()
+    if draws.empty:
+        return []
+    low, high = np.percentile(factor * draws, [5, 95])
+    return [f"{low:.3g} to {high:.3g} with the design chosen anew in each draw"]
 
 
 def _moved_most(rows: pd.DataFrame) -> list[str]:
@@ -217,6 +281,14 @@ def _moved_most(rows: pd.DataFrame) -> list[str]:
         f"{name} ({ends.loc[name, 'min']:.3g} to {ends.loc[name, 'max']:.3g})" for name in widest
     ]
     return [f"moved most by {' and '.join(named)}, alone"]
+
+
+def _decided_by(sobol: pd.DataFrame, quantity: str) -> list[str]:
+    """Return the two constants of the largest total Sobol index, with it."""
+    shares = sobol[sobol["quantity"] == _VARIES_LIKE.get(quantity, quantity)]
+    shares = shares.dropna(subset=["total"]).sort_values("total", ascending=False, kind="stable")
+    named = [f"{row.constant} ({row.total:.2f})" for row in shares[:2].itertuples()]
+    return [f"largest total Sobol index: {' and '.join(named)}"] if named else []
 
 
 def _register_study(claim_id: str, quantity: str, factor: float = 1.0) -> None:

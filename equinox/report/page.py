@@ -16,13 +16,16 @@ from equinox.tables import TABLES
 CHAPTERS = {  # chapter of the report: its question and its figures
     "Encoding": (
         "Does training in HBFP reach the accuracy of FP32, and what does the arithmetic cost?",
-        ("accuracy_by_encoding", "convergence", "mantissa_and_tile", "arithmetic_density"),
+        (
+            *("accuracy_by_encoding", "convergence", "mantissa_and_tile", "storage_rounding"),
+            *("float_grid", "arithmetic_density"),
+        ),
     ),
     "Design space": (
         "What throughput does relaxing the latency constraint buy, for one area and power budget?",
         (
-            *("pareto_front", "designs_breakdown", "sensitivity", "design_choices"),
-            "experiment_comparison",
+            *("pareto_front", "designs_breakdown", "sensitivity", "deciding_constants"),
+            *("design_choices", "experiment_comparison"),
         ),
     ),
     "Co-location": (

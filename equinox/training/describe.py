@@ -7,6 +7,7 @@ def describe_encoding(encoding: Encoding) -> dict[str, int | str]:
     """Return the columns of table `accuracy` that describe `encoding`, by name."""
     return {
         "mantissa_bits": encoding.mantissa_bits,
+        "exponent_bits": encoding.exponent_bits,
         "tile": _tile(encoding),
         "blocks": _blocks(encoding),
         "storage_bits": encoding.storage.mantissa_bits,

@@ -1,136 +1,203 @@
 """Train one task in one encoding, from several seeds."""
 
-import hashlib
+import logging
 import math
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import torch
 from torch import nn
-from torch.optim import Optimizer
+from torch.utils import deterministic as deterministic_mode
 
-from equinox.config.training import Task, TrainingJob
-from equinox.encodings import Encoding, convert, get_encoding, wide_weights
+from equinox.config.training import TrainingJob
+from equinox.encodings import Encoding, get_encoding, set_encoding
+from equinox.tables import check_table
+from equinox.training.checkpoints import Checkpoints
 from equinox.training.describe import describe_encoding
-from equinox.training.images import make_image_problem
-from equinox.training.models import ImageModel, get_model
-from equinox.training.partials import Partials
-from equinox.training.problem import Problem
+from equinox.training.distributed import Team, without_sharing
+from equinox.training.problem import Problem, Step
+from equinox.training.problems import make_problem
 from equinox.training.progress import Epoch, Progress
-from equinox.training.recipe import learning_rate, make_optimizer
-from equinox.training.text import make_text_problem
+from equinox.training.recipe import learning_rate
+from equinox.training.run import Run, start_run, uses_autocast
+
+_LOG = logging.getLogger(__name__)
+_FILL = "fill_uninitialized_memory"  # a property that PyTorch's type hints do not know
 
 
-def train(job: TrainingJob, *, partials: Partials | None = None) -> pd.DataFrame:
-    """Return the columns of table `accuracy`, a row for each seed and epoch.
+def train(
+    job: TrainingJob,
+    *,
+    checkpoints: Checkpoints | None = None,
+    team: Team | None = None,
+    curve: Path | None = None,
+) -> pd.DataFrame:
+    """Return table `accuracy`, a row for each seed and epoch.
 
     The same job gives the same rows. From the epoch in which the loss or a weight is not finite,
-    a run has status "diverged" and no value. Weights are initialized, data ordered and units
-    dropped by streams of the seed, the same in every encoding; rounding has a stream of its own.
+    a run has status "diverged" and no value. See `equinox.training.run.start_run` for streams of
+    random numbers.
 
     Args:
         job: What to train.
-        partials: Seeds that are finished already, and where to keep those that will be.
+        checkpoints: What an earlier call has done, and where to keep what this one does.
+        team: The processes that train together; all of them call this, and get the same rows.
+        curve: A CSV file to write loss, metric and speed of each epoch to, by the first process.
 
     Raises:
         ValueError: model, data or encoding are unknown, or data are damaged or too few.
     """
-    definitions = {} if job.definition is None else {job.encoding: job.definition}
-    encoding = get_encoding(job.encoding, definitions)
+    team = team or Team()
+    encoding = _encoding_of(job)
     parts = []
     with _one_deterministic_thread():
-        problem = _make_problem(job.task, job.data_dir)
-        progress = Progress(job=job, metric=problem.metric)
+        problem = make_problem(job.task, job.data_dir, team.device)
+        progress = Progress(
+            job=job,
+            metric=problem.metric,
+            samples=problem.steps * job.task.step_size * job.task.sequence_length,
+            curve=curve if team.rank == 0 else None,
+        )
         for seed in job.seeds:
-            rows = partials.read(seed) if partials else None
+            rows = checkpoints.read_rows(seed) if checkpoints else None
             if rows is None:
-                epochs = list(progress.watch(seed, _epochs(job.task, seed, problem, encoding)))
-                rows = _as_frame(job, seed, encoding, problem.metric, epochs)
-                if partials:
-                    partials.write(seed, rows)
+                rows = _train_seed(job, seed, problem, encoding, progress, checkpoints, team)
+                if checkpoints and team.rank == 0:
+                    checkpoints.write_rows(seed, rows)
             else:
                 progress.skip(seed)
             parts.append(rows)
     return pd.concat(parts, ignore_index=True)
 
 
-def _make_problem(task: Task, data_dir: str | None) -> Problem:
-    model = get_model(task.model)
-    if issubclass(model, ImageModel):
-        return make_image_problem(model, task, data_dir)
-    return make_text_problem(model, task, data_dir)
+def _encoding_of(job: TrainingJob) -> Encoding:
+    """Return the encoding of the first epochs, under the name of the job's."""
+    if job.boost is not None:
+        return replace(get_encoding(job.boost.first), name=job.encoding)
+    definitions = {} if job.definition is None else {job.encoding: job.definition}
+    return get_encoding(job.encoding, definitions)
 
 
-def _as_frame(
-    job: TrainingJob, seed: int, encoding: Encoding, metric: str, epochs: list[Epoch]
+def _train_seed(
+    job: TrainingJob,
+    seed: int,
+    problem: Problem,
+    encoding: Encoding,
+    progress: Progress,
+    checkpoints: Checkpoints | None,
+    team: Team,
 ) -> pd.DataFrame:
-    rows = pd.DataFrame([vars(epoch) for epoch in epochs])
+    with torch.random.fork_rng():
+        run = start_run(job, seed, problem, encoding, team)
+        state = checkpoints.read_state(seed) if checkpoints else None
+        if state is not None:
+            run.load(state, team)
+            progress.resume(seed, len(run.epochs))
+        for _ in progress.watch(seed, _epochs(run, job, problem, encoding, team)):
+            if checkpoints and len(run.epochs) < job.task.epochs:
+                state = run.state(team)
+                if team.rank == 0:
+                    checkpoints.write_state(seed, state)
+    rows = pd.DataFrame([vars(epoch) for epoch in run.epochs])
     names = {"task": job.name, "dataset": job.task.dataset, "encoding": encoding.name}
-    return rows.assign(**names, seed=seed, metric=metric, **describe_encoding(encoding))
+    described = describe_encoding(encoding)
+    rows = rows.assign(**names, seed=seed, metric=problem.metric, **described)
+    return check_table(rows, "accuracy")
 
 
-def _epochs(task: Task, seed: int, problem: Problem, encoding: Encoding) -> Iterator[Epoch]:
-    """Train from one seed and yield the state after each epoch."""
-    with torch.random.fork_rng():  # modules initialize from PyTorch's own generator
-        torch.manual_seed(_stream(seed, "weights"))
-        model = problem.build(_generator(seed, "dropout"))
-    model = convert(model, encoding, seed=_stream(seed, f"rounding {encoding.name}"))
-    optimizer = make_optimizer(model, task)
-    wide_weights(optimizer, encoding, seed=_stream(seed, f"storage {encoding.name}"))
-    order = _generator(seed, "order")
-    for epoch in range(task.epochs):
-        loss = _train_epoch(model, optimizer, task, problem, epoch, order)
-        value = _evaluate(model, problem) if math.isfinite(loss) else math.nan
-        if not math.isfinite(value):
-            for diverged in range(epoch, task.epochs):
-                yield Epoch(diverged + 1, math.nan, math.nan, "diverged")
-            return
-        yield Epoch(epoch + 1, value, loss, "ok")
+def _epochs(
+    run: Run, job: TrainingJob, problem: Problem, encoding: Encoding, team: Team
+) -> Iterator[Epoch]:
+    """Train on from where `run` is, and yield each epoch, which `run` then has."""
+    autocast = uses_autocast(job, encoding)
+    for epoch in range(len(run.epochs), job.task.epochs):
+        if job.boost is not None and epoch >= job.task.epochs - job.boost.last_epochs:
+            set_encoding(run.model, job.boost.last)
+        loss = value = math.nan
+        if not run.epochs or run.epochs[-1].status == "ok":
+            loss = _train_epoch(run, job, problem, epoch, team, autocast)
+        if math.isfinite(loss):
+            value = _evaluate(run, problem, team, autocast)
+        if math.isfinite(value):
+            _begin_average_if_due(run, job, value)
+            run.epochs.append(Epoch(epoch + 1, value, loss, "ok"))
+        else:
+            run.epochs.append(Epoch(epoch + 1, math.nan, math.nan, "diverged"))
+        yield run.epochs[-1]
 
 
 def _train_epoch(
-    model: nn.Module,
-    optimizer: Optimizer,
-    task: Task,
-    problem: Problem,
-    epoch: int,
-    order: torch.Generator,
+    run: Run, job: TrainingJob, problem: Problem, epoch: int, team: Team, autocast: bool
 ) -> float:
-    """Train `model` for one epoch and return the mean loss; NaN as soon as one is not finite."""
-    model.train()
-    total = 0.0
-    for step, loss in enumerate(problem.losses(model, order), start=epoch * problem.steps):
-        total += loss.item()
+    """Train for one epoch and return the mean loss; NaN as soon as one is not finite."""
+    task = job.task
+    workers = team.share(task.workers)
+    run.model.train()
+    total, done = 0.0, 0
+    for step in problem.epoch(run.network, run.order, workers):
+        run.optimizer.zero_grad()
+        total += team.mean(_accumulate(run, step, len(workers), autocast, team))
         if not math.isfinite(total):
             return math.nan
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
         if task.clip_norm is not None:
-            nn.utils.clip_grad_norm_(model.parameters(), task.clip_norm)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(task, step, task.epochs * problem.steps)
-        optimizer.step()
-    return total / problem.steps
+            nn.utils.clip_grad_norm_(run.model.parameters(), task.clip_norm)
+        rate = learning_rate(task, epoch * problem.steps + done, task.epochs * problem.steps)
+        for group in run.optimizer.param_groups:
+            group["lr"] = step.rate * rate
+        run.optimizer.step()
+        if run.average is not None:
+            run.average.update_parameters(run.model)
+        done += 1
+    return total / done
 
 
-def _evaluate(model: nn.Module, problem: Problem) -> float:
-    """Return the metric of `model`; NaN if a weight is not finite."""
-    if not all(bool(weight.isfinite().all()) for weight in model.parameters()):
-        return math.nan
-    model.eval()
-    with torch.no_grad():
-        return problem.evaluate(model)
+def _accumulate(run: Run, step: Step, workers: int, autocast: bool, team: Team) -> float:
+    """Add up the gradients of `workers` losses and return their mean; share gradients at last."""
+    total = 0.0
+    for worker in range(workers):
+        with without_sharing(run.network) if worker < workers - 1 else nullcontext():
+            with _precision(team, autocast):
+                loss = next(step.losses)
+            total += loss.item()
+            (loss / workers).backward()  # type: ignore[no-untyped-call]
+    return total / workers
 
 
-def _stream(seed: int, name: str) -> int:
-    """Return the seed of the stream of random numbers called `name`, 63 bits."""
-    digest = hashlib.sha256(f"{seed} {name}".encode()).digest()
-    return int.from_bytes(digest[:8]) >> 1
+def _evaluate(run: Run, problem: Problem, team: Team, autocast: bool) -> float:
+    """Return the metric of the model, or of its average; NaN if a weight is not finite.
+
+    The first process evaluates for all.
+    """
+    value = math.nan
+    finite = all(bool(weight.isfinite().all()) for weight in run.model.parameters())
+    if finite and team.rank == 0:
+        model = run.model if run.average is None else run.average.module
+        model.eval()
+        with torch.no_grad(), _precision(team, autocast):
+            value = problem.evaluate(model)
+    return team.first(value)
 
 
-def _generator(seed: int, name: str) -> torch.Generator:
-    return torch.Generator().manual_seed(_stream(seed, name))
+def _begin_average_if_due(run: Run, job: TrainingJob, value: float) -> None:
+    """Begin to average weights when `value` is worse than the best but for the last epochs.
+
+    Source: Merity et al., "Regularizing and Optimizing LSTM Language Models", ICLR 2018,
+    algorithm 1, with one check an epoch.
+    """
+    if job.task.awd is None or run.average is not None:
+        return
+    earlier = [epoch.value for epoch in run.epochs][: -job.task.awd.averaging_patience]
+    if earlier and value > min(earlier):
+        _LOG.info("%s: weights are averaged from now on", job.name)
+        run.begin_average()
+
+
+def _precision(team: Team, autocast: bool) -> torch.autocast:
+    return torch.autocast(team.device.type, dtype=torch.bfloat16, enabled=autocast)
 
 
 @contextmanager
@@ -141,8 +208,12 @@ def _one_deterministic_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.set_flush_denormal(False)
+    filling = getattr(deterministic_mode, _FILL)
+    setattr(deterministic_mode, _FILL, False)  # it finds bugs, and takes time
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what CUDA needs for that
     try:
         yield
     finally:
+        setattr(deterministic_mode, _FILL, filling)
         torch.use_deterministic_algorithms(deterministic)
         torch.set_num_threads(threads)

@@ -2,14 +2,26 @@
 
 import abc
 from collections.abc import Iterator
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor, nn
 
+ALONE = range(1)  # the workers of a process that has the only one
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What one training step learns from."""
+
+    losses: Iterator[Tensor]  # mean loss (nat) of each worker of this process, made when asked for
+    rate: float = 1.0  # factor of the learning rate
+
 
 class Problem(abc.ABC):
-    """A model and data: the loop trains on `losses` and reports `evaluate`."""
+    """A model and data: the loop trains on `epoch` and reports `evaluate`."""
 
     metric: ClassVar[str]  # its name; smaller is better
 
@@ -23,10 +35,13 @@ class Problem(abc.ABC):
         """Return the model with new weights from PyTorch's generator; `generator` is dropout's."""
 
     @abc.abstractmethod
-    def losses(self, model: nn.Module, generator: torch.Generator) -> Iterator[Tensor]:
-        """Yield the mean loss (nat) of each step of one epoch; `generator` orders the data.
+    def epoch(
+        self, model: nn.Module, generator: torch.Generator, workers: range = ALONE
+    ) -> Iterator[Step]:
+        """Yield the steps of one epoch; `generator` orders the data.
 
-        The model may change between two losses.
+        All processes draw the same of `generator`, whichever `workers` are theirs. The model may
+        change between two steps.
         """
 
     @abc.abstractmethod

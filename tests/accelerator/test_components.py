@@ -16,12 +16,16 @@ def test_adders_continue_the_line_of_the_table(parts):
     assert parts.add_int_um2(bits) == pytest.approx(expected)
 
 
-def test_a_missing_multiplier_or_converter_names_those_there_are(parts):
+def test_a_missing_multiplier_names_those_there_are(parts):
     assert parts.multiply_int_um2(8) == 122.715
     with pytest.raises(ValueError, match="no multiplier of 24-bit integers"):
         parts.multiply_int_um2(24)
-    with pytest.raises(ValueError, match="no converter to 12-bit mantissas; there are 4, 6, 8"):
-        parts.bf16_to_block_um2(12, 16)
+
+
+def test_converters_to_longer_mantissas_continue_the_line(parts):
+    six, eight, twelve = (parts.bf16_to_block_um2(bits, 16) for bits in (6, 8, 12))
+    assert twelve == pytest.approx(eight + 2 * (eight - six))
+    assert parts.bf16_to_block_um2(8, np.array([16, 16])) == pytest.approx([eight, eight])
 
 
 def test_the_converter_to_blocks_is_nearly_linear_in_the_block(parts):

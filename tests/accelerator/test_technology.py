@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 import yaml
+from scipy import stats
 
-from equinox.accelerator import load_technology, technology_files, unit_cost
+from equinox.accelerator import Constant, load_technology, technology_files, unit_cost
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +45,16 @@ def test_quantities_are_in_internal_units(technology):
         (("constants", "register_j", "unit"), "J", "register_j has unknown unit"),
         (("constants", "gate_j"), {}, "constants has unknown gate_j"),
         (("choices", "bank"), "other", "bank is 'other'; choose one of"),
-        (("components", "source"), "", "components have no source"),
+        (("constants", "register_j", "value"), "4.5", "register_j: '4.5' is not a quantity of"),
+        (("constants", "register_j", "distribution"), "normal", "distribution of register_j"),
+        (("constants", "clock_share", "low"), "0", "clock_share is from 0: a log_uniform one"),
+        (("components", "source"), "", "components has no source"),
+        (("components", "status"), "", "components has no status"),
+        (("components", "unit"), "mm2", "unit of components is 'mm2'; write um2"),
+        (("banks", "cacti_64k_32", "source"), "", "bank cacti_64k_32 has no source"),
+        (("banks", "cacti_64k_32", "status"), "seen", "status of bank cacti_64k_32 is 'seen'"),
         (("components", "divide"), {}, "components: .*divide"),
-        (("banks", "cacti_64k_32", "read"), "1 pJ", "'1 pJ' is not a quantity of J/byte"),
+        (("banks", "cacti_64k_32", "read"), "1 pJ", "bank cacti_64k_32: '1 pJ' is not"),
         (("banks", "cacti_64k_32", "color"), "red", "bank cacti_64k_32 needs exactly"),
         (("more",), 1, "file has unknown more"),
     ],
@@ -56,6 +64,7 @@ def test_a_wrong_entry_is_named_with_its_file(entries, tmp_path, where, value, m
     for key in where[:-1]:
         inner = inner[key]
     inner[where[-1]] = value
+    entries["constants"]["clock_share"]["distribution"] = "log_uniform"
     with pytest.raises(ValueError, match=message) as error:
         load(entries, tmp_path)
     assert "other.yaml" in str(error.value)
@@ -79,7 +88,20 @@ def test_an_unknown_technology_names_the_known_ones():
         load_technology("3nm")
 
 
-@pytest.mark.parametrize("name", ["28nm", "epfl", "7nm"])
+def test_a_missing_part_of_a_bank_or_of_the_components_is_named(entries, tmp_path):
+    for key in ("source", "status", "read", "write"):
+        bank = dict(entries["banks"]["cacti_64k_32"])
+        del bank[key]
+        banks = entries["banks"] | {"cacti_64k_32": bank}
+        with pytest.raises(ValueError, match=f"bank cacti_64k_32 .*{key}"):
+            load(entries | {"banks": banks}, tmp_path)
+    for key in ("source", "status", "unit", "add_int", "accumulator_flipflops"):
+        components = {name: part for name, part in entries["components"].items() if name != key}
+        with pytest.raises(ValueError, match=f"({key} of components|components.*{key})"):
+            load(entries | {"components": components}, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["28nm", "bottom_up", "epfl", "7nm"])
 def test_every_set_of_constants_is_whole(name):
     found = load_technology(name)
     assert found.name == name
@@ -141,6 +163,29 @@ def test_the_clock_is_monotone_in_the_voltage(technology):
     assert technology.frequency_hz(0.9) == pytest.approx(1e9)
     # (0.7 - 0.4)^1.4 / 0.7 over (0.9 - 0.4)^1.4 / 0.9
     assert technology.frequency_hz(0.7) == pytest.approx(1e9 * 0.6**1.4 * 0.9 / 0.7)
+
+
+def test_draws_of_a_constant_follow_its_distribution():
+    known = {"unit": "1", "value": 2.0, "low": 1.0, "high": 4.0, "source": "-", "status": "derived"}
+    share = np.linspace(0, 1, 2001)
+    drawn = {
+        name: Constant(**known, distribution=name).quantile(share)
+        for name in ("uniform", "log_uniform", "triangular")
+    }
+    for values in drawn.values():
+        assert (values[0], values[-1]) == (1, 4)
+        assert (np.diff(values) > 0).all()
+    assert drawn["uniform"][1000] == 2.5
+    assert drawn["log_uniform"][1000] == pytest.approx(2)
+    expected = stats.triang(c=1 / 3, loc=1, scale=3).ppf(share)
+    assert drawn["triangular"] == pytest.approx(expected)
+
+
+def test_a_distribution_is_uniform_or_by_the_span_unless_it_is_named(technology):
+    found = {name: constant.distribution for name, constant in technology.constants.items()}
+    assert found["pipeline_cycles"] == "log_uniform"  # 5 to 20
+    assert found["threshold_voltage_v"] == "uniform"  # 0.30 to 0.45
+    assert found["multiply_int8_j"] == "triangular"  # named in the file
 
 
 def test_values_and_choices_are_changed_by_name(technology):

@@ -24,9 +24,9 @@ DRAWS = 20
 
 
 def main() -> None:
-    """Sweep 1.3e7 points with all their columns; search them for the family; draw constants."""
+    """Sweep 1e7 feasible points with all their columns; search them; draw constants."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=401, help="voltages of the grid")
+    parser.add_argument("--steps", type=int, default=2001, help="voltages of the grid")
     steps = parser.parse_args().steps
     config = load_config({}).design_space
     technology, workload = load_technology(config.technology), load_workload(config.workload)

@@ -1,4 +1,4 @@
-"""The queue level against exact results of queueing theory, and against a plain loop."""
+"""The queue level against identities, and against a plain loop; test_theory.py has the rest."""
 
 from math import inf
 
@@ -9,43 +9,9 @@ from hypothesis import strategies as st
 
 from equinox.colocation import simulate_queue
 
-# Waiting in M/D/1, in service times: mean by Pollaczek and Khinchine, 99th percentile by Erlang
-# (1909) and Franx (2001), evaluated with high precision.
-M_D_1 = {0.1: (0.055556, 0.953102), 0.3: (0.214286, 1.890873), 0.5: (0.5, 3.336256)}
-M_D_1 |= {0.7: (1.166667, 6.485499), 0.8: (2.0, 10.355887)}
-
-# Bulk service of up to 16 (greedy) or exactly 16 (full), from the embedded Markov chain (Bailey
-# 1954, Downton 1955): mean and 99th percentile of waiting, share of time idle.
-BULK = {
-    ("greedy", 0.1): (0.44398, 0.98874, 0.11205),
-    ("greedy", 0.5): (0.50079, 0.99081, 4.18e-5),
-    ("greedy", 0.9): (0.69247, 1.89115, 1.99e-8),
-    ("full", 0.1): (4.68750, 13.15203, 0.90),
-    ("full", 0.5): (0.93831, 2.63041, 0.50),
-    ("full", 0.9): (0.71330, 1.87540, 0.10),
-}
-
 
 def arrivals(rate, count=1_000_000, seed=0):
     return np.random.default_rng(seed).exponential(1 / rate, count).cumsum()
-
-
-@pytest.mark.parametrize("load", M_D_1)
-def test_single_requests_wait_as_in_m_d_1(load):
-    outcome = simulate_queue(arrivals(load, 2_000_000), batch_s=1.0)
-    mean, p99 = M_D_1[load]
-    assert outcome.wait_s.mean() == pytest.approx(mean, rel=0.02)
-    assert np.quantile(outcome.wait_s, 0.99) == pytest.approx(p99, rel=0.03)
-    assert outcome.idle_s / outcome.end_s == pytest.approx(1 - load, abs=0.003)
-
-
-@pytest.mark.parametrize(("batching", "load"), BULK)
-def test_batches_wait_as_in_bulk_service(batching, load):
-    outcome = simulate_queue(arrivals(16 * load), batch_s=1.0, max_batch=16, batching=batching)
-    mean, p99, idle = BULK[batching, load]
-    assert outcome.wait_s.mean() == pytest.approx(mean, rel=0.03)
-    assert np.quantile(outcome.wait_s, 0.99) == pytest.approx(p99, rel=0.04)
-    assert outcome.idle_s / outcome.end_s == pytest.approx(idle, abs=0.003)
 
 
 @pytest.mark.parametrize("chunk", [0.1, 1.0, 5.0])

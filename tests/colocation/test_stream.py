@@ -31,7 +31,7 @@ def cut(times, sizes):
 
 
 @pytest.mark.parametrize("scheduling", SERVING)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(case=cases(), sizes=st.lists(st.integers(1, 5), max_size=10))
 def test_blocks_change_nothing(scheduling, case, sizes):
     times = case["arrival_cycle"]

@@ -17,7 +17,7 @@ def values(repository):
     return yaml.safe_load((repository / "config/config.yaml").read_text())
 
 
-@pytest.mark.parametrize("scale", ["default", "smoke"])
+@pytest.mark.parametrize("scale", ["default", "smoke", "full"])
 def test_every_scale_is_valid(scale):
     assert load_config({"scale": scale}).scale == scale
 

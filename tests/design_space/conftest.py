@@ -34,6 +34,7 @@ def config():
         max_voltage_v=1.0,
         voltage_steps=9,
         monte_carlo_draws=2,
+        sobol_draws=4,
         density_encodings=("fp32", "bf16", "hbfp8_16", "hbfp6_16", "hbfp4_16", "int8"),
         density_blocks=(16, 64, 576, 1024),
     )

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from equinox.accelerator import CONTROLLER
 from equinox.design_space import break_down, choose_designs, sweep
 from equinox.tables import check_table
 
@@ -71,8 +72,17 @@ def test_components_sum_to_the_design(designs, technology):
         assert found.tolist() == pytest.approx([design["area_mm2"], design["power_w"]])
 
 
+def test_what_components_leak_sums_to_the_component_of_leakage(designs, technology):
+    for _, parts in break_down(designs, technology).groupby(["design", "encoding"]):
+        leakage = parts.set_index("component").loc["leakage", "power_w"]
+        assert parts["leakage_w"].sum() == pytest.approx(leakage)
+
+
 def test_the_controller_is_small(designs, technology):
-    parts = break_down(designs, technology).set_index(["component", "design", "encoding"])
-    controller = parts.loc[("controller", "500us", "hbfp8_16")]
-    assert 0 < controller["area_mm2"] < 3
-    assert 0 < controller["power_w"] < 0.75
+    parts = break_down(designs, technology).set_index(["design", "encoding"])
+    parts = parts.loc[("500us", "hbfp8_16")]
+    controller = parts[parts["component"].isin(CONTROLLER)]
+    assert len(controller) == len(CONTROLLER)
+    assert (controller[["area_mm2", "power_w"]] > 0).all(axis=None)
+    assert controller["area_mm2"].sum() < 3
+    assert controller["power_w"].sum() < 0.75

@@ -12,7 +12,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "hbfp.md"
 def test_the_code_of_the_page_runs(capsys):
     torch.manual_seed(0)
     code = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
-    assert len(code) == 3
+    assert len(code) == 6
     names: dict[str, object] = {}
     for part in code:
         exec(compile(part, str(PAGE), "exec"), names)

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -73,6 +74,37 @@ def test_every_choice_of_a_config_reaches_the_formats():
     )
 
 
+def test_each_role_may_have_a_format_of_its_own():
+    entry = {
+        "base": "hbfp8_16", "mantissa_bits": 6,
+        "x": {"tile": [1, 16]},
+        "grad": {"mantissa_bits": 12, "rounding": "nearest"},
+        "storage": "fp32",
+    }  # fmt: skip
+    mixed, plain = get_encoding("mixed", {"mixed": entry}), get_encoding("hbfp6_16")
+    assert mixed.name == "mixed"
+    assert mixed.w == plain.w
+    assert mixed.x == BlockFloat(mantissa_bits=6, tile=(1, 16))
+    assert mixed.grad == BlockFloat(mantissa_bits=12, tile=SAMPLE)
+    assert mixed.storage == FP32
+
+
+def test_a_role_may_come_from_another_encoding():
+    entry = {"base": "int8", "grad": "bf16", "w": {"base": "fp8_e4m3", "rounding": "stochastic"}}
+    mixed = get_encoding("mixed", {"mixed": entry})
+    assert (mixed.x, mixed.grad) == (get_encoding("int8").x, BF16)
+    assert mixed.w == replace(get_encoding("fp8_e4m3").w, rounding="stochastic")
+
+
+@pytest.mark.parametrize("bits", range(2, 17))
+@pytest.mark.parametrize("tile", [[24, 24], [1, 16], None])
+def test_mantissas_of_2_to_16_bits_and_any_tile_come_from_a_config(bits, tile):
+    entry = {"base": "hbfp4_16", "mantissa_bits": bits, "tile": tile, "exponent_bits": 6}
+    w = get_encoding("mine", {"mine": entry}).w
+    shape = None if tile is None else tuple(tile)
+    assert w == BlockFloat(mantissa_bits=bits, tile=shape, exponent_bits=6)
+
+
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
@@ -88,6 +120,16 @@ def test_every_choice_of_a_config_reaches_the_formats():
         ({"base": "bfp8", "blocks": "row"}, "blocks is 'row'; choose one of sample, tile"),
         ({"base": "bfp8", "rounding": "up"}, "rounding is 'up'; choose one of nearest"),
         ({"base": "bfp8", "storage_rounding": "up"}, "storage_rounding is 'up'"),
+        ({"base": "bfp8", "gradient_rounding": 1}, "rounding is 1; choose one of nearest"),
+        ({"base": "bfp8", "exponent_bits": 11}, "exponent_bits is 11; it must be an integer from"),
+        ({"base": "bfp8", "exponent_rule": "round"}, "exponent_rule is 'round'; choose one of"),
+        ({"base": "bfp8", "exponent_has_nan": "no"}, "exponent_has_nan is 'no'; it must be true"),
+        ({"base": "bfp8", "storage_bits": 25}, "storage_bits is 25; it must be an integer from 8"),
+        ({"base": "bfp8", "grad": 8}, "mine: grad is 8; name an encoding, or map fields"),
+        ({"base": "bfp8", "grad": "bf8"}, "mine: no encoding 'bf8'; known are fp32"),
+        ({"base": "bfp8", "grad": {"bits": 8}}, "grad: no field 'bits' of BlockFloat; known are"),
+        ({"base": "bf16", "w": {"mantissa_bits": 1}}, "mine: w: mantissa_bits is 1; it must be"),
+        ({"base": "bf16", "w": {"finite": 1}}, "mine: w: finite is 1; it must be true or false"),
     ],
 )
 def test_a_wrong_entry_is_refused_with_what_is_wrong(entry, message):
@@ -105,3 +147,14 @@ def test_a_format_refuses_bits_it_cannot_have():
         BlockFloat(exponent_bits=11)
     with pytest.raises(ValueError, match="exponent_bits is 9"):
         Float(exponent_bits=9, mantissa_bits=8)
+
+
+def test_floating_point_of_any_width_is_derived():
+    choices = {"exponent_bits": 4, "mantissa_bits": 3, "finite": True}
+    encoding = derive_encoding("e4m2", base="bf16", overrides=choices)
+    assert encoding.w == encoding.x == encoding.grad == Float(**choices)
+    assert encoding.storage == get_encoding("bf16").storage
+    stochastic = {**choices, "gradient_rounding": "stochastic"}
+    assert derive_encoding("e", base="bf16", overrides=stochastic).grad.rounding == "stochastic"
+    with pytest.raises(ValueError, match=r"e: no choice 'storage_bits'; known are exponent_bits"):
+        derive_encoding("e", base="bf16", overrides={"storage_bits": 8})

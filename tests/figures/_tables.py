@@ -21,6 +21,10 @@ _KEYS: Mapping[str, Mapping[str, Sequence[object]]] = {
         "seed": (0, 1, 2),
         "epoch": (1, 2, 3),
     },
+    "equivalence": {
+        "task": ("mlp", "resnet", "lstm"),
+        "encoding": (*_ENCODINGS[1:], "hbfp4_4", "float_e5m2", "float_e5m3"),
+    },
     "density": {
         "model": ("authors_pe", "authors_chip", "equinox"),
         "encoding": _ENCODINGS[:6],
@@ -41,7 +45,7 @@ _KEYS: Mapping[str, Mapping[str, Sequence[object]]] = {
     "breakdown": {
         "design": (*_DESIGNS, "fixed_point_inference"),
         "encoding": ("hbfp8_16",),
-        "component": ("multipliers", "registers", "sram", "hbm_interface", "controller", "new_one"),
+        "component": ("multipliers", "registers", "sram", "hbm_interface", "scheduler", "new_one"),
     },
     "sensitivity": {
         "study": ("one_at_a_time", "monte_carlo"),
@@ -51,6 +55,10 @@ _KEYS: Mapping[str, Mapping[str, Sequence[object]]] = {
             *("throughput_500us", "near_optimal", "encoding_power", "encoding_area"),
             *("controller_area", "controller_power", "energy_like_fixed8", "hbfp8_over_bf16"),
         ),
+    },
+    "sobol": {
+        "quantity": ("throughput_500us", "near_optimal", "encoding_power", "controller_area"),
+        "constant": tuple(f"a_constant_{i}" for i in range(20)),
     },
     "colocation": {
         "design": _DESIGNS,
@@ -90,6 +98,7 @@ _KEYS: Mapping[str, Mapping[str, Sequence[object]]] = {
     },
 }
 _WORDS = {"status": "ok", "metric": "error", "storage_rounding": "nearest", "blocks": "sample"}
+_WORDS["gradient_rounding"] = "stochastic"
 
 
 @cache
@@ -113,17 +122,37 @@ def _draw(column: Column, rows: int, generator: np.random.Generator) -> object:
     return values.astype(int) if column.kind == "integer" else values
 
 
+def _adjust_equivalence(frame: pd.DataFrame) -> pd.DataFrame:
+    frame = _adjust_accuracy(frame.assign(seed=0, epoch=0, train_loss=0.0))
+    names = [column.name for column in TABLES["equivalence"].columns]
+    text = frame["metric"] == "perplexity"
+    frame = frame.assign(
+        margin=np.where(text, 0.02, 0.005),
+        difference=frame["difference"] / 1e5,
+        diverged=frame["encoding"].isin(["bfp8"]).astype(int),
+    )
+    frame["low"], frame["high"] = frame["difference"] - 0.003, frame["difference"] + 0.003
+    frame.loc[frame["diverged"] > 0, ["difference", "low", "high"]] = np.nan
+    frame.loc[frame["encoding"] == "hbfp4_16", "outcome"] = "different"
+    frame["outcome"] = frame["outcome"].replace("something", "equivalent")
+    frame["fp32_value"] = np.where(text, 60.0, 0.14)
+    return frame[names]
+
+
 def _adjust_accuracy(frame: pd.DataFrame) -> pd.DataFrame:
     frame["dataset"] = np.where(frame["task"] == "lstm", "sotu", "fashion_mnist")
     frame["metric"] = np.where(frame["task"] == "lstm", "perplexity", "error")
     frame["value"] /= np.where(frame["task"] == "lstm", 10, 20_000)
     bits = {"fp32": 24, "bf16": 8, "bfp8": 8, "hbfp12_16": 12, "hbfp6_16": 6}
     by_prefix = frame["encoding"].str.extract(r"hbfp(\d+)")[0]
+    bits |= {"float_e5m2": 3, "float_e5m3": 4}
+    frame["exponent_bits"] = np.where(frame["encoding"].str.startswith("float"), 5, 10)
     frame["mantissa_bits"] = frame["encoding"].map(bits).fillna(by_prefix.astype(float)).astype(int)
     tiles = {"fp32": "value", "bf16": "value", "bfp8": "tensor"}
+    tiles |= dict.fromkeys(("float_e5m2", "float_e5m3"), "value")
     frame["tile"] = frame["encoding"].map(tiles).fillna("24x24")
     frame.loc[frame["encoding"].str.contains("tile8"), "tile"] = "8x8"
-    storage = {"fp32": 24, "bf16": 24, "bfp8": 8}
+    storage = {"fp32": 24, "bf16": 24, "bfp8": 8, "hbfp4_4": 4}
     frame["storage_bits"] = frame["encoding"].map(storage).fillna(16).astype(int)
     diverged = (frame["encoding"] == "bfp8") & (frame["seed"] == 1) & (frame["epoch"] == 3)
     frame.loc[diverged, ["value", "train_loss"]] = np.nan
@@ -154,6 +183,15 @@ def _choices(baseline: pd.DataFrame) -> list[pd.DataFrame]:
             for w in (8, 16, 32)
         ]
     return found
+
+
+def _adjust_sobol(frame: pd.DataFrame) -> pd.DataFrame:
+    for order in ("first", "total"):
+        share = frame[order] / 5000
+        frame = frame.assign(
+            **{order: share, f"{order}_low": share - 0.1, f"{order}_high": share + 0.1}
+        )
+    return frame
 
 
 def _adjust_colocation(frame: pd.DataFrame) -> pd.DataFrame:
@@ -196,7 +234,9 @@ _ADJUST = {
     "designs": _adjust_points,
     "comparison": _adjust_points,
     "accuracy": _adjust_accuracy,
+    "equivalence": _adjust_equivalence,
     "sensitivity": _adjust_sensitivity,
+    "sobol": _adjust_sobol,
     "colocation": _adjust_colocation,
     "operating_points": _adjust_points_of_load,
     "colocation_sensitivity": _adjust_points_of_load,

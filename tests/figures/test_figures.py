@@ -20,7 +20,7 @@ from equinox.tables import TABLES
 from tests.figures._tables import random_table
 
 # Names stand at the ticks of the first three; perplexity has no unit.
-_WITHOUT_UNIT = {"Encoding", "Design", "Constant or choice", "Validation perplexity"}
+_WITHOUT_UNIT = {"Encoding", "Design", "Constant", "Constant or choice", "Validation perplexity"}
 _PUBLISHED_VALUE = 13.0
 
 
@@ -62,9 +62,9 @@ def _labels_not_drawn(axes: Axes) -> set[Text]:
 def test_there_are_the_figures_of_the_design() -> None:
     assert " ".join(FIGURES) == (
         "accuracy_by_encoding arithmetic_density batching_policies colocation_sensitivity "
-        "convergence cycle_breakdown design_choices designs_breakdown experiment_comparison "
-        "fleet_day latency_vs_load "
-        "mantissa_and_tile pareto_front scheduling_policies sensitivity training_vs_load"
+        "convergence cycle_breakdown deciding_constants design_choices designs_breakdown experiment_comparison fleet_day "
+        "float_grid latency_vs_load mantissa_and_tile pareto_front scheduling_policies "
+        "sensitivity storage_rounding training_vs_load"
     )
 
 
@@ -92,7 +92,7 @@ class TestEachFigure:
             shared_x = panel.get_shared_x_axes().get_siblings(panel)
             shared_y = panel.get_shared_y_axes().get_siblings(panel)
             labels = [
-                {other.get_xlabel() for other in shared_x} - {""},
+                {figure.get_supxlabel(), *(other.get_xlabel() for other in shared_x)} - {""},
                 {other.get_ylabel() for other in shared_y} - {""}
                 if len(panel.get_yticks())
                 else {},

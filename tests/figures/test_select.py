@@ -6,18 +6,29 @@ import pytest
 
 from equinox.figures._select import (
     final_epochs,
+    mean_intervals,
     named_limits_us,
+    of_several_tasks,
     operating_points,
     over_seeds,
     with_interval,
-    without_tile_variants,
 )
 from tests.figures._tables import random_table
 
 
-def test_variants_of_the_tile_are_left_out_and_other_encodings_stay() -> None:
-    shown = set(without_tile_variants(random_table("accuracy"))["encoding"])
-    assert shown == {"fp32", "bf16", "hbfp12_16", "hbfp8_16", "hbfp6_16", "hbfp4_16", "bfp8"}
+def test_encodings_of_one_task_alone_are_left_out_unless_all_are() -> None:
+    rows = pd.DataFrame({"task": ["a", "b", "a"], "encoding": ["x", "x", "y"]})
+    assert of_several_tasks(rows)["encoding"].tolist() == ["x", "x"]
+    alone = rows[rows["task"] == "a"]
+    assert of_several_tasks(alone)["encoding"].tolist() == ["x", "y"]
+
+
+def test_the_interval_of_a_mean_is_that_of_student() -> None:
+    rows = pd.DataFrame({"epoch": [1, 1, 1, 2], "value": [1.0, 2.0, 3.0, 5.0]})
+    found = mean_intervals(rows, "epoch", "value")
+    half = 2.919986 / np.sqrt(3)  # t(0.95, 2) times a deviation of 1
+    assert found.loc[1].to_list() == pytest.approx([2.0, 2.0 - half, 2.0 + half])
+    assert found.loc[2].to_list() == [5.0, 5.0, 5.0]
 
 
 def test_the_last_row_of_a_run_is_its_latest_epoch_even_if_it_diverged() -> None:

@@ -70,34 +70,104 @@ def test_words_are_held_against_their_stated_limit():
 def accuracy(**errors: list[float]) -> pd.DataFrame:
     """One row a seed, after one epoch, of a task on images."""
     rows = [
-        {"task": "cnn", "dataset": "images", "encoding": encoding, "seed": seed, "epoch": 1}
-        | {"metric": "error", "value": value, "status": "ok" if value < 1 else "diverged"}
-        | {"mantissa_bits": 8, "tile": "24x24", "storage_bits": 16}
+        {"task": "cifar100_resnet50", "dataset": "cifar100", "encoding": encoding, "seed": seed}
+        | {
+            "epoch": 1,
+            "metric": "error",
+            "value": value,
+            "status": "ok" if value < 1 else "diverged",
+        }
         for encoding, values in errors.items()
         for seed, value in enumerate(values)
     ]
     return pd.DataFrame(rows)
 
 
-def test_differences_are_paired_by_seed():
-    # Differences 0.01 and 0.03: mean 2 points, half width t(0.975, 1) * 1 point = 12.7 points.
-    tables = {"accuracy": accuracy(fp32=[0.10, 0.20], hbfp4_16=[0.11, 0.23])}
-    found = MEASURES["hbfp.mantissa4"](tables)
-    assert found.value == pytest.approx(2.0)
-    assert found.high - found.value == pytest.approx(12.706, abs=1e-3)
+def equivalence(*rows: dict[str, object]) -> pd.DataFrame:
+    """Rows of table `equivalence`: by default hbfp8_16 on images, 0.2 +- 0.1 points from fp32."""
+    usual = {
+        **{"task": "cnn", "dataset": "images", "encoding": "hbfp8_16", "metric": "error"},
+        **{"mantissa_bits": 8, "tile": "24x24", "blocks": "sample", "storage_bits": 16},
+        **{"gradient_rounding": "stochastic", "storage_rounding": "nearest", "seeds": 4},
+        **{"diverged": 0, "difference": 0.002, "low": 0.001, "high": 0.003, "margin": 0.005},
+        **{"p_value": 0.01, "outcome": "equivalent"},
+    }
+    return pd.DataFrame([{**usual, **row} for row in rows], columns=list(usual))
+
+
+LIKE_FP32 = claim(
+    id="hbfp.like_fp32_images", value=None, limit=0.5, relation="at_most", tolerance=0.0
+)
+
+
+@pytest.mark.parametrize(
+    ("row", "verdict"),
+    [
+        ({}, "reproduced"),
+        ({"difference": -0.002, "low": -0.003, "high": -0.001}, "reproduced"),
+        ({"low": -0.001, "high": 0.006, "outcome": "inconclusive", "p_value": 0.1}, "partly"),
+        ({"difference": 0.02, "low": 0.01, "high": 0.03, "outcome": "different"}, "not_reproduced"),
+        ({"difference": -0.02, "low": -0.03, "high": -0.01}, "not_reproduced"),
+        ({"diverged": 1, "difference": np.nan, "outcome": "different"}, "not_reproduced"),
+    ],
+)
+def test_likeness_is_judged_by_the_tests_of_equivalence(row, verdict):
+    tables = {"equivalence": equivalence({"task": "mlp"}, row)}
+    table = claims_table([LIKE_FP32], tables)
+    assert table["verdict"].tolist() == [verdict]
+    assert "equivalence tests: " in table["reason"][0]
+
+
+def test_the_farthest_task_speaks_for_all():
+    far = {"task": "far", "high": 0.004}
+    found = MEASURES["hbfp.like_fp32_images"]({"equivalence": equivalence({}, far, {})})
+    assert found.how.startswith("far on images, hbfp8_16, 4 seeds")
+    assert found.how.endswith("the farthest of 3, of which 3 are equivalent")
+    assert (found.value, found.low, found.high) == pytest.approx((0.2, 0.1, 0.4))
+
+
+def test_a_distance_whose_interval_holds_zero_begins_at_zero():
+    row = {"difference": 0.001, "low": -0.002, "high": 0.004}
+    found = MEASURES["hbfp.like_fp32_images"]({"equivalence": equivalence(row)})
+    assert (found.value, found.low, found.high) == pytest.approx((0.1, 0.0, 0.4))
 
 
 def test_a_diverged_run_is_not_dropped():
-    tables = {"accuracy": accuracy(fp32=[0.10, 0.20], hbfp8_16=[0.10, 1.0])}
+    tables = {"equivalence": equivalence({"diverged": 1, "difference": np.nan})}
     assert MEASURES["hbfp.like_fp32_images"](tables).value == np.inf
 
 
+def test_the_largest_loss_of_four_bits_counts_with_its_sign():
+    rows = ({"encoding": "hbfp4_16", "difference": d} for d in (0.01, 0.03, -0.05))
+    assert MEASURES["hbfp.mantissa4"]({"equivalence": equivalence(*rows)}).value == 3.0
+
+
+def test_tiles_are_judged_by_their_usual_form_alone():
+    rows = (
+        {"encoding": "hbfp8_tile64", "tile": "64x64", "blocks": "tile"},
+        {"encoding": "hbfp8_nearest", "gradient_rounding": "nearest", "high": 9.0},
+        {"encoding": "hbfp8_16_stochastic", "storage_rounding": "stochastic", "high": 9.0},
+    )
+    found = MEASURES["hbfp.tile_within"]({"equivalence": equivalence(*rows)})
+    assert found.high == pytest.approx(0.3)
+
+
+def test_a_published_network_is_judged_where_it_was_trained():
+    resnet = claim(id="hbfp.cifar100.resnet50.fp32", value=20.0, tolerance=0.5)
+    trained = claims_table([resnet], {"accuracy": accuracy(fp32=[0.201, 0.203])})
+    assert trained["reproduced"][0] == pytest.approx(20.2)
+    assert trained["verdict"][0] == "reproduced"
+    elsewhere = claims_table([resnet], {"accuracy": accuracy(fp32=[0.2]).assign(task="mlp")})
+    assert elsewhere["verdict"][0] == "not_run"
+    assert "scale=full data_dir=FOLDER" in elsewhere["reason"][0]
+
+
 def test_a_claim_that_tables_cannot_answer_is_not_run_with_the_reason():
-    tables = {"accuracy": accuracy(fp32=[0.1])}
+    tables = {"equivalence": equivalence()}
     rows = [claim(id="hbfp.mantissa4"), claim(id="elsewhere", needs="a GPU")]
     table = claims_table(rows, tables).set_index("id")
     assert list(table["verdict"]) == ["not_run", "not_run"]
-    assert table.loc["hbfp.mantissa4", "reason"] == "no such training run at this scale"
+    assert table.loc["hbfp.mantissa4", "reason"].startswith("no run of hbfp4_16")
     assert table.loc["elsewhere", "reason"] == "a GPU"
     assert table["reproduced"].isna().all()
 
@@ -106,14 +176,34 @@ def test_every_published_row_gets_a_verdict_and_fits_the_table(repository):
     claims = read_claims(repository / "config/published.yaml")
     empty = {
         "accuracy": accuracy(fp32=[0.1], hbfp8_16=[0.1]),
+        "equivalence": equivalence({}),
         "density": pd.DataFrame(columns=DENSITY),
         "sensitivity": pd.DataFrame(columns=["quantity", "study", "value"]),
+        "sobol": pd.DataFrame(columns=["quantity", "constant", "total"]),
         "colocation": pd.DataFrame(columns=["design", "workload", "scheduling", "batching"]),
     }
     table = check_table(claims_table(claims, empty), "claims")
     assert set(table["id"]) == {entry.id for entry in claims}
     text = claims_markdown(table, scale="smoke")
     assert all(f"`{entry.id}`" in text for entry in claims)
+
+
+def test_a_claim_on_hardware_states_its_interval_and_what_decides_it():
+    values = {"baseline": [1.0], "monte_carlo": [0.5, 1.5], "one_at_a_time": [0.9, 1.2]}
+    rows = [
+        {"quantity": quantity, "study": study, "constant": "clock", "value": scale * value}
+        for quantity, scale in (("encoding_area", 0.01), ("encoding_area_searched", 0.02))
+        for study, found in values.items()
+        for value in found
+    ]
+    shares = [("clock", 0.2), ("register_j", 0.7), ("bank", 0.1)]
+    sobol = [{"quantity": "encoding_area", "constant": c, "total": t} for c, t in shares]
+    tables = {"sensitivity": pd.DataFrame(rows), "sobol": pd.DataFrame(sobol)}
+    found = MEASURES["equinox.encoding_area"](tables)
+    assert (found.value, found.low, found.high) == pytest.approx((1.0, 0.55, 1.45))
+    assert "1.1 to 2.9 with the design chosen anew in each draw" in found.how
+    assert "moved most by clock (0.9 to 1.2), alone" in found.how
+    assert "largest total Sobol index: register_j (0.70) and clock (0.20)" in found.how
 
 
 def test_every_measure_belongs_to_a_published_row(repository):

@@ -3,12 +3,13 @@
 import gzip
 import lzma
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from equinox.config.training import Task
+from equinox.config.training import Awd, Task
 
 
 def idx_bytes(values: np.ndarray) -> bytes:
@@ -78,3 +79,29 @@ def text_task(make_task: Callable[..., Task]) -> Task:
         dropout=0.1,
         clip_norm=1.0,
     )
+
+
+@pytest.fixture
+def text_task_of(text_task: Task) -> Callable[[str], Task]:
+    """`text_task` with another model."""
+    return lambda model: replace(text_task, model=model, depth=2, heads=2)
+
+
+@pytest.fixture
+def awd_task(text_task: Task) -> Task:
+    """An AWD-LSTM on `songs` that learns too fast, so that its weights are soon averaged."""
+    awd = Awd(
+        embedding=8,
+        dropout_embedding=0.1,
+        dropout_input=0.2,
+        dropout_hidden=0.2,
+        dropout_weight=0.3,
+        activation_penalty=2.0,
+        slowness_penalty=1.0,
+        averaging_patience=1,
+        test_batch_size=2,
+    )
+    return replace(
+        text_task, model="awd_lstm", optimizer="sgd", momentum=0.0, schedule="constant",
+        learning_rate=5.0, depth=2, width=12, epochs=8, awd=awd,
+    )  # fmt: skip

@@ -7,11 +7,11 @@ from equinox.training.describe import describe_encoding
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("fp32", (24, "value", "value", 24, "nearest", "nearest")),
-        ("bf16", (8, "value", "value", 24, "nearest", "nearest")),
-        ("hbfp8_16", (8, "24x24", "sample", 16, "stochastic", "nearest")),
-        ("bfp8", (8, "tensor", "tensor", 8, "stochastic", "nearest")),
-        ("int8", (8, "tensor", "tensor", 24, "nearest", "nearest")),
+        ("fp32", (24, 8, "value", "value", 24, "nearest", "nearest")),
+        ("bf16", (8, 8, "value", "value", 24, "nearest", "nearest")),
+        ("hbfp8_16", (8, 10, "24x24", "sample", 16, "stochastic", "nearest")),
+        ("bfp8", (8, 10, "tensor", "tensor", 8, "stochastic", "nearest")),
+        ("int8", (8, 0, "tensor", "tensor", 24, "nearest", "nearest")),
     ],
 )
 def test_known_encodings(name, expected):
@@ -21,7 +21,7 @@ def test_known_encodings(name, expected):
 def test_tiles_of_a_derived_encoding():
     extra = {"mine": {"base": "hbfp4_16", "tile": [8, 64], "storage_rounding": "stochastic"}}
     described = describe_encoding(get_encoding("mine", extra))
-    assert tuple(described.values()) == (4, "8x64", "sample", 16, "stochastic", "stochastic")
+    assert tuple(described.values()) == (4, 10, "8x64", "sample", 16, "stochastic", "stochastic")
 
 
 @pytest.mark.parametrize("name", ENCODINGS)

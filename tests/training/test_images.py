@@ -1,14 +1,16 @@
 import numpy as np
 import torch
 
-from equinox.training.images import _channels_last, _crop_and_flip, make_image_problem
-from equinox.training.models import Mlp
+from equinox.training.images import _channels_last, _cut, _draw_windows, make_image_problem
+
+CPU = torch.device("cpu")
 
 
 def test_a_crop_is_the_image_moved_and_perhaps_mirrored():
     images = np.random.default_rng(0).integers(1, 255, (50, 1, 6, 7)).astype(np.uint8)
     padded = _channels_last(images, 2)
-    crops = _crop_and_flip(padded, torch.arange(50), torch.Generator().manual_seed(0))
+    windows = _draw_windows(torch.arange(50), 2, torch.Generator().manual_seed(0))
+    crops = _cut(padded, torch.arange(50), 2, windows, slice(None))
     assert crops.shape == (50, 6, 7, 1)
     kinds = set()
     for image, crop in zip(padded, crops, strict=True):
@@ -27,7 +29,7 @@ def test_a_crop_is_the_image_moved_and_perhaps_mirrored():
 
 
 def test_inputs_have_mean_zero_variance_one_and_channels_last(data_dir, make_task):
-    problem = make_image_problem(Mlp, make_task(), str(data_dir))
+    problem = make_image_problem(make_task(), str(data_dir), CPU)
     inputs = problem._normalize(_channels_last(problem.train.pixels, 0))
     assert inputs.shape == (320, 1, 8, 8)
     assert inputs.stride() == (64, 1, 8, 1)
@@ -36,7 +38,7 @@ def test_inputs_have_mean_zero_variance_one_and_channels_last(data_dir, make_tas
 
 
 def test_an_epoch_sees_each_image_once_in_an_order_of_the_generator(data_dir, make_task):
-    problem = make_image_problem(Mlp, make_task(), str(data_dir))
+    problem = make_image_problem(make_task(), str(data_dir), CPU)
     seen: list[torch.Tensor] = []
 
     class Watch(torch.nn.Module):
@@ -44,7 +46,8 @@ def test_an_epoch_sees_each_image_once_in_an_order_of_the_generator(data_dir, ma
             seen.append(images.flatten(1))
             return torch.zeros(len(images), 4)
 
-    assert len(list(problem.losses(Watch(), torch.Generator().manual_seed(0)))) == problem.steps
+    steps = problem.epoch(Watch(), torch.Generator().manual_seed(0))
+    assert len([loss for step in steps for loss in step.losses]) == problem.steps
     every = problem._normalize(_channels_last(problem.train.pixels, 0)).flatten(1)
     rows = torch.cdist(torch.cat(seen).double(), every.double()).argmin(dim=1)
     assert sorted(rows.tolist()) == list(range(320))
@@ -52,7 +55,7 @@ def test_an_epoch_sees_each_image_once_in_an_order_of_the_generator(data_dir, ma
 
 
 def test_error_is_the_share_of_wrong_classes(data_dir, make_task):
-    problem = make_image_problem(Mlp, make_task(), str(data_dir))
+    problem = make_image_problem(make_task(), str(data_dir), CPU)
 
     class Reads(torch.nn.Module):
         """Tell the class from the bright row, but take class 3 for 0."""
@@ -64,3 +67,25 @@ def test_error_is_the_share_of_wrong_classes(data_dir, make_task):
 
     wrong = problem.evaluate(Reads())
     assert wrong == 0.25  # a quarter of the test images is of class 3
+
+
+def test_processes_together_see_what_one_sees(data_dir, make_task):
+    task = make_task(batch_size=8, workers=4, augment=True)
+    problem = make_image_problem(task, str(data_dir), CPU)
+
+    def inputs(workers: range) -> list[torch.Tensor]:
+        seen: list[torch.Tensor] = []
+
+        class Watch(torch.nn.Module):
+            def forward(self, images: torch.Tensor) -> torch.Tensor:
+                seen.append(images)
+                return torch.zeros(len(images), 4)
+
+        for step in problem.epoch(Watch(), torch.Generator().manual_seed(0), workers):
+            list(step.losses)
+        return seen
+
+    alone, first, second = inputs(range(4)), inputs(range(2)), inputs(range(2, 4))
+    for step in range(problem.steps):
+        both = first[2 * step : 2 * step + 2] + second[2 * step : 2 * step + 2]
+        assert torch.equal(torch.cat(both), torch.cat(alone[4 * step : 4 * step + 4]))

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from equinox.training.models import Dropout, LanguageModel, Mlp, ResNet8, get_model
+from equinox.training.models import Dropout, LanguageModel, Mlp, ResNet8
 
 GREY = (1, 28, 28)
 
@@ -61,8 +61,3 @@ def test_dropout_drops_its_share_keeps_the_mean_and_is_off_in_evaluation():
     assert set(y.unique().tolist()) == {0.0, 1.25}
     assert (y == 0).double().mean().item() == pytest.approx(0.2, abs=0.006)  # 5 deviations
     assert torch.equal(dropout.eval()(x), x)
-
-
-def test_an_unknown_model_is_an_error_that_names_the_known():
-    with pytest.raises(ValueError, match="no model 'vgg'; known are mlp, resnet8, lstm"):
-        get_model("vgg")

@@ -48,6 +48,22 @@ def test_the_command_line_alone_makes_an_experiment(repository):
     assert folders(output, "designs.parquet") == {"smoke@hot"}
 
 
+def test_a_section_of_the_command_line_is_the_same_as_its_keys(repository):
+    # Snakemake refuses a.b=1: keys are words. A section in braces goes through its parser of YAML.
+    output = plan(
+        repository, "scale=smoke", "experiment=hot", "design_space={budget: {power_w: 150}}"
+    )
+    assert folders(output, "designs.parquet") == {"smoke@hot"}
+
+
+def test_another_workload_writes_beside(repository):
+    output = plan(
+        repository, "scale=smoke", "experiment=gru", "design_space__workload=gru_2816_1500"
+    )
+    assert folders(output, "designs.parquet") == {"smoke@gru"}
+    assert folders(output, "experiment_comparison.svg") == {"smoke@gru"}
+
+
 def test_without_an_experiment_there_is_nothing_to_compare(repository):
     output = plan(repository, "scale=smoke", "design_space={technology: epfl}")
     assert folders(output, "designs.parquet") == {"smoke"}

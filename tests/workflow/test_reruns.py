@@ -64,7 +64,7 @@ def test_a_constant_reruns_hardware_and_colocation_and_no_training(made, planned
     technology = made / "config/technology/28nm.yaml"
     with edited(technology, "\n", "\n# a change of content\n"):
         jobs = planned()
-    assert not jobs & {"train", "accuracy", "fig_convergence"}
+    assert not jobs & {"train", "collect_accuracy", "fig_convergence"}
     assert {"sweep", "designs", "sensitivity", "density", "simulate", "colocation"} <= jobs
     assert figures_of("design_space", "designs", "operating_points", "sensitivity") <= jobs
 
@@ -79,14 +79,18 @@ def test_the_code_of_a_figure_reruns_that_figure_and_the_report_alone(made, plan
 def test_the_code_of_encodings_reruns_training(made, planned):
     with edited(made / "equinox/encodings/rounding.py", '"""', '"""A change. '):
         jobs = planned()
-    assert {"train", "accuracy"} <= jobs
+    assert {"train", "collect_accuracy", "equivalence"} <= jobs
     assert not jobs & {"sweep", "designs", "simulate", "colocation"}
 
 
 @pytest.mark.parametrize(
     ("table", "rests_on_it"),
     [
-        ("accuracy", {"accuracy", "claims"} | figures_of("accuracy")),
+        (
+            "accuracy",
+            {"collect_accuracy", "equivalence", "claims"} | figures_of("accuracy", "equivalence"),
+        ),
+        ("equivalence", {"equivalence", "claims"} | figures_of("equivalence")),
         ("pareto", {"pareto"} | figures_of("pareto")),
         ("breakdown", {"breakdown"} | figures_of("breakdown")),
         ("sensitivity", {"sensitivity", "claims"} | figures_of("sensitivity")),

@@ -22,9 +22,11 @@ rule simulate:
         "<results>/logs/simulate/{workload}/{design}.log",
     benchmark:
         "<results>/benchmarks/simulate/{workload}/{design}.tsv"
+    group:
+        "colocation"
     resources:
-        mem_mb=1500,
-        runtime=60,
+        mem_mb=growing(1500),
+        runtime=growing(60),
     params:
         config=COLOCATION,
     message:
@@ -55,9 +57,11 @@ for table in ("colocation", "saturation", "sites"):
             f"<results>/logs/{table}.log",
         benchmark:
             f"<results>/benchmarks/{table}.tsv"
+        group:
+            "colocation"
         resources:
-            mem_mb=500,
-            runtime=5,
+            mem_mb=growing(500),
+            runtime=growing(5),
         params:
             config=COLOCATION,
             table=table,
@@ -79,9 +83,11 @@ rule operating_points:
         "<results>/logs/operating_points.log",
     benchmark:
         "<results>/benchmarks/operating_points.tsv"
+    group:
+        "colocation"
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     message:
         "Average over seeds"
     shell:
@@ -103,9 +109,11 @@ rule colocation_sensitivity:
         "<results>/logs/colocation_sensitivity.log",
     benchmark:
         "<results>/benchmarks/colocation_sensitivity.tsv"
+    group:
+        "colocation"
     resources:
-        mem_mb=1500,
-        runtime=60,
+        mem_mb=growing(1500),
+        runtime=growing(60),
     params:
         config=COLOCATION,
     message:
@@ -130,9 +138,11 @@ rule fleet:
         "<results>/logs/fleet.log",
     benchmark:
         "<results>/benchmarks/fleet.tsv"
+    group:
+        "colocation"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         config=COLOCATION,
     message:

@@ -1,5 +1,6 @@
 # Config, and what a job depends on. No science here.
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -9,8 +10,16 @@ from snakemake.exceptions import WorkflowError
 from equinox.accelerator import technology_files
 from equinox.plan import load_plan, scale_of, training_name
 from equinox.config.checks import to_jsonable
-from equinox.dependencies import ROOT, figure_tables, product_file, source_files
+from equinox import dependencies
+from equinox.dependencies import ROOT, figure_tables
 from equinox.tables import TABLES as DECLARED_TABLES
+from equinox.training.layouts import LAYOUTS, describe_missing
+
+if not os.access(".", os.W_OK):
+    raise WorkflowError(
+        f"{Path.cwd()} is read-only; run in a folder that you may write to, "
+        f"with --snakefile {ROOT / 'Snakefile'}"
+    )
 
 # `config` holds what the user changes (--config, --configfile, or a module's config).
 try:
@@ -25,6 +34,9 @@ FIGURES = {
     for name, tables in figure_tables().items()
     if set(tables) <= set(TABLES)
 }
+PUBLIC_DATASETS = {
+    CONFIG.training.tasks[task].dataset for task in CONFIG.training.runs
+} & set(LAYOUTS)
 IMPORTS = grimp.build_graph("equinox", cache_dir=None)
 
 
@@ -41,13 +53,23 @@ shell.prefix(
 )
 
 
+def product_file(path):
+    """A file of the product: it comes with the jobs, also where results are in a remote storage."""
+    return local(dependencies.product_file(path))
+
+
 def code(*modules):
-    return source_files(IMPORTS, modules)
+    return [local(path) for path in dependencies.source_files(IMPORTS, modules)]
 
 
 def technology_inputs(space):
     """The constant set of a design space, then those that it is based on."""
     return [product_file(path) for path in technology_files(space.technology)]
+
+
+def growing(amount):
+    """A resource that is doubled, tripled, ... when a job is tried again."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 def as_json(record):
@@ -59,14 +81,32 @@ def training_job(wildcards):
     return as_json(CONFIG.training_job(wildcards.task, wildcards.encoding))
 
 
+def training_processes(wildcards):
+    return CONFIG.training_job(wildcards.task, wildcards.encoding).processes
+
+
 def training_data(wildcards):
-    """The description of the data, with checksums; nothing for data of the user's own."""
+    """Public data in data_dir; or the description of shipped data, with checksums."""
     dataset = CONFIG.training.tasks[wildcards.task].dataset
+    if dataset in LAYOUTS:
+        fetched = fetched_datasets()
+        message = describe_missing(PUBLIC_DATASETS - fetched, CONFIG.data_dir)
+        if message is not None:
+            raise WorkflowError(message)
+        return LAYOUTS[dataset].paths(CONFIG.data_dir)
     return (
         []
         if CONFIG.data_dir
         else product_file(f"equinox/training/data/{dataset}/source.yaml")
     )
+
+
+def fetched_datasets():
+    return {
+        name
+        for name in PUBLIC_DATASETS
+        if CONFIG.download and CONFIG.data_dir and LAYOUTS[name].downloads
+    }
 
 
 def workload_file(name):

@@ -17,9 +17,11 @@ rule sweep:
         "<results>/logs/design_space/sweep.log",
     benchmark:
         "<results>/benchmarks/design_space/sweep.tsv"
+    group:
+        "design_space"
     resources:
-        mem_mb=3000,
-        runtime=10,
+        mem_mb=growing(3000),
+        runtime=growing(10),
     params:
         config=DESIGN_SPACE,
     message:
@@ -40,9 +42,11 @@ rule pareto:
         "<results>/logs/design_space/pareto.log",
     benchmark:
         "<results>/benchmarks/design_space/pareto.tsv"
+    group:
+        "design_space"
     resources:
-        mem_mb=2000,
-        runtime=5,
+        mem_mb=growing(2000),
+        runtime=growing(5),
     message:
         "Find the Pareto fronts"
     shell:
@@ -63,9 +67,11 @@ rule designs:
         "<results>/logs/design_space/designs.log",
     benchmark:
         "<results>/benchmarks/design_space/designs.tsv"
+    group:
+        "design_space"
     resources:
-        mem_mb=2000,
-        runtime=5,
+        mem_mb=growing(2000),
+        runtime=growing(5),
     params:
         config=DESIGN_SPACE,
     message:
@@ -89,9 +95,11 @@ rule breakdown:
         "<results>/logs/design_space/breakdown.log",
     benchmark:
         "<results>/benchmarks/design_space/breakdown.tsv"
+    group:
+        "design_space"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         config=DESIGN_SPACE,
     message:
@@ -114,15 +122,42 @@ rule sensitivity:
         "<results>/logs/design_space/sensitivity.log",
     benchmark:
         "<results>/benchmarks/design_space/sensitivity.tsv"
+    group:
+        "design_space"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         config=DESIGN_SPACE,
     message:
         "Vary every constant of the hardware model"
     shell:
         "python -m equinox.design_space sensitivity --config {params.config:q}"
+        " --technology {input.technology} --workload {input.workload}"
+        " --output {output} 2>&1 | tee {log}"
+
+
+rule sobol:
+    input:
+        code=code("equinox.design_space.__main__"),
+        technology=TECHNOLOGY,
+        technology_bases=TECHNOLOGY_BASES,
+        workload=DESIGN_WORKLOAD,
+    output:
+        "<results>/tables/sobol.parquet",
+    log:
+        "<results>/logs/design_space/sobol.log",
+    benchmark:
+        "<results>/benchmarks/design_space/sobol.tsv"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        config=DESIGN_SPACE,
+    message:
+        "Find which constants decide which claims"
+    shell:
+        "python -m equinox.design_space sobol --config {params.config:q}"
         " --technology {input.technology} --workload {input.workload}"
         " --output {output} 2>&1 | tee {log}"
 
@@ -138,9 +173,11 @@ rule density:
         "<results>/logs/design_space/density.log",
     benchmark:
         "<results>/benchmarks/design_space/density.tsv"
+    group:
+        "design_space"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         config=DESIGN_SPACE,
     message:
@@ -163,9 +200,11 @@ rule compare:
         "<results>/logs/design_space/compare.log",
     benchmark:
         "<results>/benchmarks/design_space/compare.tsv"
+    group:
+        "design_space"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         config=as_json(SCALE.design_space),
         name=CONFIG.name,
@@ -185,5 +224,6 @@ rule design_space:
         rules.designs.output,
         rules.breakdown.output,
         rules.sensitivity.output,
+        rules.sobol.output,
         rules.density.output,
         rules.compare.output,

@@ -16,9 +16,11 @@ for name, tables in FIGURES.items():
             f"<results>/logs/figures/{name}.log",
         benchmark:
             f"<results>/benchmarks/figures/{name}.tsv"
+        group:
+            "figures"
         resources:
-            mem_mb=1000,
-            runtime=5,
+            mem_mb=growing(1000),
+            runtime=growing(5),
         params:
             name=name,
         message:

@@ -1,4 +1,11 @@
-CLAIM_TABLES = ["accuracy", "density", "sensitivity", "colocation"]
+CLAIM_TABLES = [
+    "accuracy",
+    "equivalence",
+    "density",
+    "sensitivity",
+    "sobol",
+    "colocation",
+]
 
 
 rule claims:
@@ -13,9 +20,11 @@ rule claims:
         "<results>/logs/claims.log",
     benchmark:
         "<results>/benchmarks/claims.tsv"
+    group:
+        "report"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         scale=CONFIG.name,
     message:
@@ -38,9 +47,11 @@ rule report:
         "<results>/logs/report.log",
     benchmark:
         "<results>/benchmarks/report.tsv"
+    group:
+        "report"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         scale=CONFIG.name,
     message:

@@ -10,21 +10,50 @@ rule train:
     output:
         "<training>/runs/{task}/{encoding}.parquet",
     log:
-        "<training>/logs/train/{task}/{encoding}.log",
+        text="<training>/logs/train/{task}/{encoding}.log",
+        curve="<training>/logs/train/{task}/{encoding}.csv",
     benchmark:
         "<training>/benchmarks/train/{task}/{encoding}.tsv"
+    group:
+        "train"
+    threads: training_processes
     resources:
-        mem_mb=1500,
-        runtime=60,
+        mem_mb=growing(CONFIG.training.memory_mb),
+        runtime=growing(CONFIG.training.runtime_min),
     params:
         job=training_job,
+        checkpoints=f"results/{training_name(CONFIG)}/checkpoints/{{task}}/{{encoding}}",
     message:
-        "Train {wildcards.task} in {wildcards.encoding}"
+        "Train {wildcards.task} in {wildcards.encoding}: {threads} process(es)"
     shell:
-        "python -m equinox.training --job {params.job:q} --output {output} 2>&1 | tee {log}"
+        "python -m equinox.training --job {params.job:q} --output {output}"
+        " --checkpoints {params.checkpoints} --curve {log.curve} 2>&1 | tee {log.text}"
 
 
-rule accuracy:
+# With download=true, public data that are not in data_dir are fetched; else they are just inputs.
+for DATASET in fetched_datasets():
+
+    rule:
+        name:
+            f"fetch_{DATASET}"
+        output:
+            LAYOUTS[DATASET].paths(CONFIG.data_dir),
+        log:
+            f"<training>/logs/fetch_{DATASET}.log",
+        resources:
+            mem_mb=1000,
+            runtime=600,
+        params:
+            dataset=DATASET,
+            data_dir=CONFIG.data_dir,
+        message:
+            "Fetch {params.dataset} into {params.data_dir}"
+        shell:
+            "python -m equinox.training.fetch --dataset {params.dataset}"
+            " --data-dir {params.data_dir:q} 2>&1 | tee {log}"
+
+
+rule collect_accuracy:
     input:
         code=code("equinox.tables"),
         runs=[f"<training>/runs/{task}/{encoding}.parquet" for task, encoding in RUNS],
@@ -35,9 +64,37 @@ rule accuracy:
     benchmark:
         "<results>/benchmarks/accuracy.tsv"
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     message:
         "Collect the accuracy of all runs"
     shell:
         "python -m equinox.tables accuracy {input.runs} --output {output} 2>&1 | tee {log}"
+
+
+rule equivalence:
+    input:
+        code=code("equinox.accuracy.__main__"),
+        accuracy="<results>/tables/accuracy.parquet",
+    output:
+        "<results>/tables/equivalence.parquet",
+    log:
+        "<results>/logs/equivalence.log",
+    benchmark:
+        "<results>/benchmarks/equivalence.tsv"
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        margins=as_json(CONFIG.training.margins),
+    message:
+        "Test every encoding for equivalence with FP32"
+    shell:
+        "python -m equinox.accuracy --accuracy {input.accuracy} --margins {params.margins:q}"
+        " --output {output} 2>&1 | tee {log}"
+
+
+rule accuracy:
+    input:
+        rules.collect_accuracy.output,
+        rules.equivalence.output,

@@ -1,0 +1,97 @@
+"""A run is compared with the reference table by table and claim by claim."""
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from equinox.report.verify import compare, read_reference, read_run, record
+from equinox.tables import write_table
+from tests.test_tables import fleet_rows
+
+
+def claims(**changes: object) -> pd.DataFrame:
+    row = {
+        "id": "equinox.fleet",
+        "chapter": "colocation",
+        "statement": "s",
+        "quantity": "q",
+        "published": 4.0,
+        "reproduced": 4.5,
+        "low": 4.0,
+        "high": 5.0,
+        "unit": "",
+        "verdict": "reproduced",
+        "reason": "",
+        "source": "here",
+        "from_table": "fleet",
+    }
+    return pd.DataFrame([row | changes])
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Write a run of two tables, and return how to write it again with changes."""
+
+    def write(fleet=None, **changes):
+        frame = fleet_rows() if fleet is None else fleet
+        write_table(frame, "fleet", tmp_path / "tables/fleet.parquet")
+        write_table(claims(**changes), "claims", tmp_path / "tables/claims.parquet")
+        return read_run(tmp_path / "tables")
+
+    record(write(), tmp_path / "reference")
+    return write
+
+
+def told(tables, tmp_path):
+    found = list(compare(tables, read_reference(tmp_path / "reference")))
+    return {difference.what: difference.fatal for difference in found}
+
+
+def test_the_same_run_is_the_same(run, tmp_path):
+    assert told(run(), tmp_path) == {}
+
+
+def test_another_value_is_named_with_table_column_and_claim(run, tmp_path):
+    fleet = fleet_rows().assign(power_w=505.0)
+    found = told(run(fleet, reproduced=4.55), tmp_path)
+    assert found == {
+        "table fleet: other values in power_w, power_w squared": True,
+        "claim equinox.fleet (from table fleet): 4.55, reference 4.5": True,
+    }
+
+
+def test_a_last_bit_is_within_the_tolerance(run, tmp_path):
+    fleet = fleet_rows().assign(power_w=500.0 * (1 + 1e-15))
+    (what,) = told(run(fleet, reproduced=4.5 * (1 + 1e-15)), tmp_path).items()
+    assert what == ("table fleet: column sums agree to 1e-06, not bit for bit", False)
+
+
+def test_another_verdict_missing_rows_and_missing_tables_are_named(run, tmp_path):
+    assert any("not_reproduced" in what for what in told(run(verdict="not_reproduced"), tmp_path))
+    assert told(run(fleet_rows()[:1]), tmp_path) == {"table fleet: 1 rows, reference 2": True}
+    tables = run()
+    del tables["fleet"]
+    assert told(tables, tmp_path) == {"table fleet: it is missing; run snakemake": True}
+
+
+@pytest.mark.parametrize(("value", "fatal"), [(4.9, False), (5.1, True)])
+def test_what_rests_on_training_stays_inside_the_interval(run, tmp_path, value, fatal):
+    record(run(from_table="accuracy"), tmp_path / "reference")
+    found = told(run(from_table="accuracy", reproduced=value), tmp_path)
+    assert list(found.values()) == [fatal]
+
+
+def test_the_command_exits_with_what_it_found(run, tmp_path):
+    command = [sys.executable, "-m", "equinox.report.verify", "--tables", tmp_path / "tables"]
+    command += ["--reference", tmp_path / "reference"]
+    run()
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    assert (done.returncode, "bit for bit" in done.stdout) == (0, True)
+    run(reproduced=4.6)
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    assert (done.returncode, "DIFFERS" in done.stdout) == (1, True)
+    command[-1] = tmp_path / "nowhere"
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    assert (done.returncode, "record a reference" in done.stderr) == (2, True)
