@@ -5,6 +5,7 @@ found where it is made. Unit and meaning travel in the Parquet schema. To add a 
 entry to `TABLES`.
 """
 
+import json
 import os
 from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping, Sequence
