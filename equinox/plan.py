@@ -63,6 +63,9 @@ def _names(config: Config) -> Iterator[tuple[str, str, Collection[str]]]:
     if colocation.training_workload is not None:
         yield "colocation.training_workload", colocation.training_workload, workloads
     yield "colocation.encoding", colocation.encoding, space.encodings
+    study = colocation.sensitivity
+    yield "colocation.sensitivity.workload", study.workload, workloads
+    yield "colocation.sensitivity.batching", study.batching, BATCHINGS
     for name, boost in config.training.boosts.items():
         yield f"training.boosts.{name}.first", boost.first, ENCODINGS
         yield f"training.boosts.{name}.last", boost.last, ENCODINGS
@@ -73,6 +76,7 @@ def _names(config: Config) -> Iterator[tuple[str, str, Collection[str]]]:
         ("design_space.encodings", space.encodings, ENCODINGS),
         ("design_space.density_encodings", space.density_encodings, ENCODINGS),
         ("colocation.workloads", colocation.workloads, workloads),
+        ("colocation.latency_target_us", colocation.latency_target_us, workloads),
         ("colocation.batchings", colocation.batchings, BATCHINGS),
         ("colocation.schedulings", colocation.schedulings, POLICIES),
         ("colocation.fleet.schedulings", colocation.fleet.schedulings, colocation.schedulings),

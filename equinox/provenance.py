@@ -16,7 +16,7 @@ import pandas as pd
 
 from equinox.dependencies import ROOT, source_files
 
-OUTPUTS = ("output", "markdown", "checkpoints", "curve")
+OUTPUTS = ("output", "outputs", "markdown", "checkpoints", "curve")
 
 
 @final

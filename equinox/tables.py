@@ -9,81 +9,18 @@ import json
 import os
 from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from equinox.colocation_tables import COLOCATION_TABLES
+from equinox.columns import Column, Table, count, number, share, text
 from equinox.commands import run
 from equinox.provenance import Origin, frame_sha256, origin_of
-
-Kind = Literal["text", "integer", "number"]
-
-_ARROW = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64()}
-
-
-@final
-@dataclass(frozen=True)
-class Column:
-    """One quantity: its name, kind, unit (empty for ratios and names), meaning and range."""
-
-    name: str
-    kind: Kind
-    unit: str
-    meaning: str
-    low: float = -np.inf
-    high: float = np.inf
-    nullable: bool = False
-
-    @property
-    def field(self) -> pa.Field:
-        """The Arrow field; unit and meaning are its metadata."""
-        metadata = {"unit": self.unit, "meaning": self.meaning}
-        return pa.field(self.name, _ARROW[self.kind], nullable=self.nullable, metadata=metadata)
-
-
-@final
-@dataclass(frozen=True)
-class Table:
-    """One table: its name, what a row is, the columns that identify a row, and all columns."""
-
-    name: str
-    row: str
-    key: tuple[str, ...]
-    columns: tuple[Column, ...]
-
-    @property
-    def schema(self) -> pa.Schema:
-        """The Arrow schema in the declared order of columns."""
-        return pa.schema(
-            [column.field for column in self.columns],
-            metadata={"table": self.name, "row": self.row, "key": json.dumps(self.key)},
-        )
-
-
-def text(name: str, meaning: str, *, nullable: bool = False) -> Column:
-    """A column of words."""
-    return Column(name, "text", "", meaning, nullable=nullable)
-
-
-def count(name: str, meaning: str, *, low: float = 0, nullable: bool = False) -> Column:
-    """A column of whole numbers."""
-    return Column(name, "integer", "", meaning, low=low, nullable=nullable)
-
-
-def share(name: str, meaning: str, *, high: float = 1, nullable: bool = False) -> Column:
-    """A column of ratios, 0 to `high`."""
-    return Column(name, "number", "", meaning, low=0, high=high, nullable=nullable)
-
-
-def number(name: str, unit: str, meaning: str, *, low: float = 0, nullable: bool = False) -> Column:
-    """A column of quantities with a unit, at least `low`."""
-    return Column(name, "number", unit, meaning, low=low, nullable=nullable)
-
 
 _DESIGN_POINT = (
     text("encoding", "how operands of dot products are stored"),
@@ -257,58 +194,7 @@ TABLES: Mapping[str, Table] = {
                 count("draws", "draws of all constants with a value, each repeated"),
             ),
         ),
-        Table(
-            "colocation",
-            "one simulated operating point",
-            (
-                *("design", "encoding", "workload", "training_task", "arrivals"),
-                *("batching", "scheduling", "load", "seed"),
-            ),
-            (
-                text("design", "named design"),
-                text("encoding", "how operands of dot products are stored"),
-                text("workload", "inference workload"),
-                text("training_task", "training workload beside it"),
-                text("arrivals", "arrival process"),
-                text("batching", "batching policy"),
-                text("scheduling", "scheduling policy"),
-                share("load", "arrival rate over saturation rate", high=np.inf),
-                count("seed", "seed of the arrivals"),
-                count("requests", "requests measured, after warm-up"),
-                *(
-                    number(f"{name}_latency_us{end}", "us", f"{name} latency{what}", nullable=True)
-                    for name in ("mean", "p50", "p99", "p999")
-                    for end, what in _BOUNDS
-                ),
-                text("weights", "of the service: resident in SRAM, or streamed from DRAM"),
-                number("service_time_us", "us", "time of one full batch alone"),
-                number("inference_op_per_s", "op/s", "inference throughput, padding not counted"),
-                number("training_op_per_s", "op/s", "training throughput"),
-                share("training_relative", "training over dedicated_training", high=np.inf),
-                share("inference_share", "of MMU cycles: inference"),
-                share("padding_share", "of MMU cycles: rows of a batch without a request"),
-                share("training_share", "of MMU cycles: training"),
-                share("stalled_share", "of MMU cycles: work waits for operands or results"),
-                share("idle_share", "of MMU cycles: nothing to do"),
-            ),
-        ),
-        Table(
-            "fleet",
-            "one interval of a day over a fleet of accelerators",
-            ("balancer", "design", "scheduling", "interval"),
-            (
-                text("balancer", "how requests are spread over accelerators"),
-                text("design", "named design"),
-                text("scheduling", "scheduling policy"),
-                count("interval", "index of the interval of the day"),
-                number("time_h", "h", "start of the interval"),
-                share("load", "fleet's arrival rate over its saturation rate"),
-                count("accelerators", "accelerators in the fleet", low=1),
-                number("p99_latency_us", "us", "99th percentile of the busiest group"),
-                number("reclaimed_accelerators", "", "training, in dedicated accelerators"),
-                number("power_w", "W", "power of the fleet"),
-            ),
-        ),
+        *COLOCATION_TABLES,
         Table(
             "claims",
             "one published statement beside what came out here",
@@ -390,6 +276,11 @@ def _row(table: Table, row: pd.Series) -> dict[str, object]:
 
 def _plain(value: object) -> object:
     return value.item() if isinstance(value, np.generic) else value
+
+
+def empty_table(name: str) -> pd.DataFrame:
+    """Return table `name` without a row."""
+    return TABLES[name].schema.empty_table().to_pandas()
 
 
 def write_table(

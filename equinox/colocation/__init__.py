@@ -18,9 +18,9 @@ from equinox.colocation.programs import Program, inference_program, training_pro
 from equinox.colocation.queue import simulate_queue, stream_queue
 from equinox.colocation.search import bisect_load, largest_load_within, saturation_load
 from equinox.colocation.simulation import simulate, simulate_services
+from equinox.colocation.stages import simulate_design
 from equinox.colocation.state import ORDERS, Service
 from equinox.colocation.stream import simulate_stream
-from equinox.colocation.sweep import simulate_design
 
 __all__ = [
     "BATCHINGS",

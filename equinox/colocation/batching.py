@@ -6,12 +6,16 @@ timeout. To add a policy, enter the timeout that it stands for in `BATCHINGS`.
 
 from collections.abc import Callable, Mapping
 from math import inf
+from typing import Final
+
+SHORTENED: Final = "shortened"  # its incomplete batches have programs of their own size
 
 BATCHINGS: Mapping[str, Callable[[float], float]] = {
     "greedy": lambda timeout: 0.0,  # whoever waits, at once
     "full": lambda timeout: inf,  # full batches only; what is left after the last arrival, too
     "adaptive": lambda timeout: timeout,
     "adaptive_4x": lambda timeout: 4 * timeout,  # more patient: fewer padded batches, later answers
+    SHORTENED: lambda timeout: timeout,  # adaptive, and an incomplete batch takes its own time
 }
 
 

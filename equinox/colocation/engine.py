@@ -20,6 +20,13 @@ Identical instructions that follow each other are one row of a program, with a c
 differs from the one before it by nothing but a shift in time, the rest of the run is taken in one
 step, up to the next event that the policy could see. The outcome is that of single steps.
 
+So it is with longer periods, of both programs: between two decisions the engine is a function of
+its state, so when a state comes back shifted in time, each program further in the same run or at
+the same place of a repeated body, all in between repeats until a run, a body or the quiet ends. A
+mark keeps a state to compare with: one inside runs; the other where a program enters another row,
+moved to the state at hand after 1, 2, 4, ... looks, which finds a period of any length (Brent, An
+improved Monte Carlo factorization algorithm, BIT 20, 1980).
+
 All state is in the records below, so that a run may stop between two batches for want of arrivals
 and go on when there are more, and a copy is a second run from there.
 """
@@ -47,8 +54,9 @@ def _integers(names: str) -> np.dtype[np.void]:
     return np.dtype([(name, np.int64) for name in names.split()])
 
 
-#: A row of a program: the columns of `Program.table`, and the row that comes after it.
-ROW: Final = _integers("mmu simd load depends count follow")
+#: A row of a program: the columns of `Program.table`, and the row that comes after it; rows of the
+#: body that repeats from it on, and the first row that breaks the pattern.
+ROW: Final = _integers("mmu simd load depends count follow body body_end")
 #: A program in execution: its first row; row, and place in its run, of the next instruction and of
 #: the next load; whether it has begun; when the operands of the next two instructions, and all
 #: results, are there; the latest issue, and when the DRAM channel was free as of then.
@@ -74,6 +82,13 @@ MACHINE: Final = _integers(
     "drain begin end training stalled idle iterations instructions"
 )
 
+#: What a mark keeps beside copies of streams, machine and services (two of each): looks since it
+#: was set, and for how many it stays; the rows that the programs were in at the latest look.
+MARK: Final = _integers("looks kept row other_row")
+IN_RUN, BY_ROW = range(2)  # the marks
+_SHORT = 5  # runs of fewer instructions are not worth a look
+_MOST_KEPT = 8  # looks inside a run
+
 # numba: its wheels bring their own code generator, so no C compiler is needed where this runs.
 # Records, not arrays, and parts without wrappers of their own compile in half the time.
 _njit: Any = njit  # its types do not have these options
@@ -88,6 +103,7 @@ def run(
     services: Records,
     streams: Records,
     machine: Record,
+    marks: tuple[Records, Records, Records, Records],
     arrival: Integers,
     start: Integers,
     completion: Integers,
@@ -95,14 +111,16 @@ def run(
     """Go on until all requests are served and `machine.end` is over, or more arrivals are needed.
 
     `streams` are the inference and the training program; `entries` say where a batch of each
-    service and size begins; `arrival`, `start` and `completion` have a row for
-    each service. `services`, `streams`, `machine`, `start` and `completion` are written to.
+    service and size begins; `arrival`, `start` and `completion` have a row for each service;
+    `marks` are two of `MARK`, and of copies of streams, machine and services. All but `code`,
+    `entries`, `decisions` and `arrival` are written to.
     """
     infer, train = streams[0], streams[1]
     enough = _look_ahead(services, arrival, machine)
     if infer.begun == 0:
         machine.infer_at = max(machine.eligible, max(infer.loaded, infer.result))
     while enough and (machine.infer_at < NEVER or machine.now < machine.end):
+        _take_periods(code, services, streams, machine, marks)
         now = machine.now
         mid_batch = infer.begun > 0 or infer.result > now
         state = (machine.infer_at <= now) + 2 * (machine.train_at <= now)
@@ -289,3 +307,138 @@ def _issue(
     own.next, own.done = _after(row, own.next, place + repeats)
     own.begun = own.done > 0 or own.next != own.home
     return busy
+
+
+@_part
+def _take_periods(
+    code: Records,
+    services: Records,
+    streams: Records,
+    machine: Record,
+    marks: tuple[Records, Records, Records, Records],
+) -> None:
+    """Look whether the state is that of a mark, and if so, take what repeats in one step."""
+    looked = marks[0][IN_RUN]
+    row, other, level = streams[0].next, streams[1].next, IN_RUN
+    if row != looked.row or other != looked.other_row:
+        looked.row, looked.other_row = row, other
+        looked.kept = 0 if min(code[row].count, code[other].count) >= _SHORT else -1
+        level = BY_ROW
+    elif looked.kept < 0:
+        return
+    mark, kept = marks[0][level], marks[2][level]
+    fresh = mark.kept <= 0 or kept.oldest != machine.oldest or kept.iterations != machine.iterations
+    mark.looks += 1
+    taken = False
+    if not fresh:
+        taken = _take(code, services, streams, machine, marks[1][level], kept, marks[3][level])
+    if taken or fresh or mark.looks >= mark.kept:
+        mark.kept = 1 if fresh else 2 * mark.kept
+        if level == IN_RUN:
+            mark.kept = min(mark.kept, _MOST_KEPT)
+        mark.looks = 0
+        marks[2][level] = machine
+        for who in range(2):
+            marks[1][level, who] = streams[who]
+        for number in range(len(services)):
+            marks[3][level, number] = services[number]
+
+
+@_part
+def _take(
+    code: Records,
+    services: Records,
+    streams: Records,
+    machine: Record,
+    kept_streams: Records,
+    kept: Record,
+    kept_services: Records,
+) -> bool:
+    """Repeat what happened since the mark as often as it goes; return whether it did."""
+    now, before = machine.now, kept.now
+    if now <= before or machine.infer_last != kept.infer_last or machine.service != kept.service:
+        return False
+    room = min(_room(code, streams[0], kept_streams[0]), _room(code, streams[1], kept_streams[1]))
+    if room <= 0 or not (
+        max(machine.simd_free - now, 0) == max(kept.simd_free - before, 0)
+        and max(machine.dram_free - now, 0) == max(kept.dram_free - before, 0)
+    ):
+        return False
+    for who in range(2):
+        own, then = streams[who], kept_streams[who]
+        if not (
+            max(own.loaded - now, 0) == max(then.loaded - before, 0)
+            and max(own.loaded_after - now, 0) == max(then.loaded_after - before, 0)
+            and max(own.result - now, 0) == max(then.result - before, 0)
+        ):
+            return False
+    until = _sooner(_sooner(machine.begin, machine.end, before), machine.guard_at, before)
+    if streams[0].begun == 0:
+        until = _sooner(until, machine.infer_at, before)
+    repeats = min(room, max(until - 1 - now, 0) // (now - before))
+    if repeats <= 0:
+        return False
+    _repeat(services, streams, machine, kept_streams, kept, kept_services, repeats)
+    if streams[0].begun:
+        machine.infer_at = _ready(code, streams[0], machine)
+    if machine.train_at < NEVER:
+        machine.train_at = _ready(code, streams[1], machine)
+    return True
+
+
+@_part
+def _room(code: Records, own: Record, then: Record) -> int:
+    """Return how often a program can repeat what it did since a mark; -1 if it cannot."""
+    rows, done = own.next - then.next, own.done - then.done
+    if (
+        own.ahead - then.ahead != rows
+        or own.ahead_done - then.ahead_done != done
+        or own.begun != then.begun
+        or own.home != then.home
+    ):
+        return -1
+    if rows == 0 and done == 0:
+        return NEVER
+    if own.ahead < own.next or (own.ahead == own.next and own.ahead_done <= own.done):
+        return -1  # its loads are in the next repetition of the program
+    if rows == 0 and done > 0 and own.ahead == own.next:
+        return int((code[own.next].count - 1 - own.ahead_done) // done)
+    first = code[then.next]
+    if rows > 0 and done == 0 and rows % first.body == 0 and own.ahead < first.body_end:
+        return int((first.body_end - 1 - own.ahead) // rows)
+    return -1
+
+
+@_part
+def _repeat(
+    services: Records,
+    streams: Records,
+    machine: Record,
+    kept_streams: Records,
+    kept: Record,
+    kept_services: Records,
+    times: int,
+) -> None:
+    """Advance the state by `times` what it advanced since the mark."""
+    later = times * (machine.now - kept.now)
+    for who in range(2):
+        own, then = streams[who], kept_streams[who]
+        own.next += times * (own.next - then.next)
+        own.done += times * (own.done - then.done)
+        own.ahead += times * (own.ahead - then.ahead)
+        own.ahead_done += times * (own.ahead_done - then.ahead_done)
+        own.loaded += later
+        own.loaded_after += later
+        own.result += later
+        own.issued = -1
+    machine.now += later
+    machine.simd_free += later
+    machine.dram_free += later
+    machine.training += times * (machine.training - kept.training)
+    machine.stalled += times * (machine.stalled - kept.stalled)
+    machine.idle += times * (machine.idle - kept.idle)
+    machine.instructions += times * (machine.instructions - kept.instructions)
+    for number in range(len(services)):
+        service, then = services[number], kept_services[number]
+        service.used += times * (service.used - then.used)
+        service.used_rows += times * (service.used_rows - then.used_rows)

@@ -2,16 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from equinox.colocation.arrivals import read_trace
+from equinox.colocation.replications import ALONE
+from equinox.colocation.site import DEDICATED, find_design
 from equinox.config.colocation import Colocation, Fleet
 
 Values = NDArray[np.float64]
-HOURS = 24.0
+HOURS: Final = 24.0
+COSINE: Final = "cosine"
+_SECONDS = 3600.0  # of an hour
 
 #: How a fleet's load is spread: load and fleet size -> accelerators that serve, in each interval.
 #: A new balancer is one entry.
@@ -28,102 +33,140 @@ BALANCERS: Mapping[str, Callable[[Values, Fleet], Values]] = {
 @final
 @dataclass(frozen=True, kw_only=True)
 class Points:
-    """Operating points of one design and scheduling over rising load, means over seeds."""
+    """Operating points of one design and scheduling over rising load."""
 
     load: Values
     p99_latency_us: Values
     training_relative: Values
-    used_share: Values  # of MMU cycles: inference, padding and training
-    unloaded_relative: float  # training without a request
-    unloaded_share: float
+    power_w: Values
+    saturation_load: float
+    resting_relative: float  # training of an accelerator without requests
+    resting_w: float
 
 
 def simulate_fleet(
-    config: Colocation, colocation: pd.DataFrame, designs: pd.DataFrame
+    config: Colocation,
+    points: pd.DataFrame,
+    sites: pd.DataFrame,
+    saturation: pd.DataFrame,
+    designs: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return rows of the table fleet: each balancer, design and scheduling over a day.
 
-    The load of the fleet is mean (1 - a cos(2 pi t / 24 h)), a = (r - 1) / (r + 1) for a ratio r
-    of peak to trough. Accelerators without requests train, if the scheduling has training. Values
-    between simulated loads are interpolated linearly; below the lowest load, latency is that of
-    the lowest and training goes to training alone; above the highest, latency is infinite and
-    training 0. The workload and the batching are the first of the config.
+    Accelerators without requests train, if the scheduling has training. Values between the loads
+    of `points` are interpolated linearly; below the lowest load, latency is that of the lowest,
+    and training and power go to those of an accelerator without requests. Above the highest
+    simulated load latency is unknown, and above the saturation load infinite; training counts
+    as 0 there. The workload and the batching are the first of the config.
 
-    Power assumes that an accelerator draws a fixed share (`idle_power_share`) of its power at
-    full utilization when idle, and rises linearly with the share of MMU cycles in use.
+    `separate_power_w` is what the same service and the same training draw apart: the fleet under
+    inference_only with the same balancer, and dedicated training accelerators at full use.
 
     Raises:
-        ValueError: a balancer is unknown, or a scheduling has no simulated points.
+        ValueError: a balancer is unknown, a scheduling has no simulated points, or the trace of
+            the day cannot be read.
     """
     fleet = config.fleet
-    time_h = np.arange(fleet.intervals) * HOURS / fleet.intervals
-    swing = (fleet.peak_to_trough - 1) / (fleet.peak_to_trough + 1)
-    load = fleet.mean_load * (1 - swing * np.cos(2 * np.pi * time_h / HOURS))
+    load = day_load(fleet)
+    hours = HOURS / fleet.intervals
+    dedicated_w = float(find_design(designs, DEDICATED, config.encoding)["power_w"])
     frames = []
     for design in config.designs:
-        mine = designs[(designs["design"] == design) & (designs["encoding"] == config.encoding)]
+        alone = _points(config, points, sites, saturation, design, ALONE)
         for scheduling in fleet.schedulings:
-            points = _points(config, colocation, design, scheduling)
+            mine = _points(config, points, sites, saturation, design, scheduling)
             for balancer in fleet.balancers:
-                day = _spread(fleet, balancer, load, points, float(mine["power_w"].iloc[0]))
+                day = _spread(fleet, balancer, load, mine)
+                apart_w = _spread(fleet, balancer, load, alone)["power_w"]
+                day["separate_power_w"] = apart_w + day["reclaimed_accelerators"] * dedicated_w
+                day["energy_j"] = day["power_w"] * hours * _SECONDS
                 names = {"balancer": balancer, "design": design, "scheduling": scheduling}
-                frames.append(day.assign(time_h=time_h, **names))
+                frames.append(day.assign(time_h=np.arange(len(load)) * hours, **names))
     return pd.concat(frames, ignore_index=True)
 
 
-def _points(config: Colocation, colocation: pd.DataFrame, design: str, scheduling: str) -> Points:
-    rows = colocation[
-        (colocation["design"] == design)
-        & (colocation["workload"] == config.workloads[0])
-        & (colocation["batching"] == config.batchings[0])
-    ]
-    mine = rows[rows["scheduling"] == scheduling]
-    if mine.empty:
+def day_load(fleet: Fleet) -> Values:
+    """Return the load of the fleet in each interval of a day, with the mean `fleet.mean_load`.
+
+    The profile "cosine" is mean (1 - a cos(2 pi t / 24 h)), a = (r - 1) / (r + 1) for a ratio r of
+    peak to trough. A trace file is stretched to a day; its load is the requests in each interval.
+    """
+    if fleet.profile == COSINE:
+        swing = (fleet.peak_to_trough - 1) / (fleet.peak_to_trough + 1)
+        turn = 2 * np.pi * np.arange(fleet.intervals) / fleet.intervals
+        load: Values = fleet.mean_load * (1 - swing * np.cos(turn))
+        return load
+    times = read_trace(fleet.profile).recorded_s
+    counts, _ = np.histogram(times, bins=fleet.intervals)
+    profile: Values = fleet.mean_load * counts / counts.mean()
+    return profile
+
+
+def _points(
+    config: Colocation,
+    points: pd.DataFrame,
+    sites: pd.DataFrame,
+    saturation: pd.DataFrame,
+    design: str,
+    scheduling: str,
+) -> Points:
+    service = {"design": design, "workload": config.workloads[0]}
+    policy = service | {"batching": config.batchings[0]}
+    rows = _where(points, policy).sort_values("load")
+    mine = _where(rows, {"scheduling": scheduling})
+    limit = _where(saturation, policy | {"scheduling": scheduling})["saturation_load"]
+    if mine.empty or limit.empty:
         known = sorted(set(rows["scheduling"]))
         raise ValueError(
             f"the fleet's scheduling {scheduling!r} of {design} is not simulated; there are {known}"
         )
-    used = mine["inference_share"] + mine["padding_share"] + mine["training_share"]
-    mean = mine.assign(used_share=used).groupby("load").mean(numeric_only=True)
-    trains = bool((mine["training_relative"] > 0).any())
-    alone = rows[rows["scheduling"] == "training_only"] if trains else rows[:0]
-    first = mean.iloc[0]
-    relative, share = 0.0, 0.0  # of an accelerator without requests: idle, or training
-    if len(alone):
-        relative, share = alone["training_relative"].mean(), alone["training_share"].mean()
-    elif trains:
-        relative, share = first["training_relative"], first["used_share"]
+    relative, resting_w = 0.0, float(_where(sites, service)["idle_power_w"].iloc[0])
+    alone = _where(rows, {"scheduling": "training_only"})
+    if (mine["training_relative"] > 0).any():
+        first = alone.iloc[0] if len(alone) else mine.iloc[0]
+        relative, resting_w = float(first["training_relative"]), float(first["power_w"])
     return Points(
-        load=mean.index.to_numpy(np.float64),
-        p99_latency_us=mean["p99_latency_us"].to_numpy(),
-        training_relative=mean["training_relative"].to_numpy(),
-        used_share=mean["used_share"].to_numpy(),
-        unloaded_relative=float(relative),
-        unloaded_share=float(share),
+        load=mine["load"].to_numpy(),
+        p99_latency_us=mine["p99_latency_us"].to_numpy(),
+        training_relative=mine["training_relative"].to_numpy(),
+        power_w=mine["power_w"].to_numpy(),
+        saturation_load=float(limit.iloc[0]),
+        resting_relative=relative,
+        resting_w=resting_w,
     )
 
 
-def _spread(
-    fleet: Fleet, balancer: str, load: Values, points: Points, power_w: float
-) -> pd.DataFrame:
+def _where(frame: pd.DataFrame, values: Mapping[str, str]) -> pd.DataFrame:
+    keep = np.ones(len(frame), bool)
+    for column, value in values.items():
+        keep &= (frame[column] == value).to_numpy()
+    return frame[keep]
+
+
+def _spread(fleet: Fleet, balancer: str, load: Values, points: Points) -> pd.DataFrame:
     if balancer not in BALANCERS:
         raise ValueError(f"balancer is {balancer!r}; balancers are {', '.join(BALANCERS)}")
     serving = BALANCERS[balancer](load, fleet)
     resting = fleet.accelerators - serving
     each = load * fleet.accelerators / serving
     loads = np.append(0.0, points.load)
-    relative = np.append(points.unloaded_relative, points.training_relative)
-    shares = np.append(points.unloaded_share, points.used_share)
-    training = np.interp(each, loads, relative, right=0.0)
-    used = serving * np.interp(each, loads, shares, right=1.0) + resting * points.unloaded_share
-    idle_w = fleet.idle_power_share * power_w
+    training = np.interp(
+        each, loads, np.append(points.resting_relative, points.training_relative), right=0.0
+    )
+    power_w = np.interp(each, loads, np.append(points.resting_w, points.power_w))
+    p99 = np.interp(each, points.load, points.p99_latency_us, right=np.nan)
+    saturated = each > points.saturation_load
+    known = each <= points.load[-1]
     return pd.DataFrame(
         {
             "interval": np.arange(len(load)),
             "load": load,
             "accelerators": fleet.accelerators,
-            "p99_latency_us": np.interp(each, points.load, points.p99_latency_us, right=np.inf),
-            "reclaimed_accelerators": serving * training + resting * points.unloaded_relative,
-            "power_w": fleet.accelerators * idle_w + used * (power_w - idle_w),
+            "serving": serving.astype(np.int64),
+            "load_each": each,
+            "status": np.select([saturated, known], ["saturated", "ok"], "not_simulated"),
+            "p99_latency_us": np.where(saturated, np.inf, p99),
+            "reclaimed_accelerators": serving * training + resting * points.resting_relative,
+            "power_w": serving * power_w + resting * points.resting_w,
         }
     )

@@ -62,22 +62,25 @@ class Program:
         return np.ascontiguousarray(np.stack(columns, axis=1), np.int64)
 
 
-def inference_program(machine: Accelerator, workload: Workload) -> Program:
-    """Return a batch of `workload` as instructions.
+def inference_program(
+    machine: Accelerator, workload: Workload, *, batch: int | None = None
+) -> Program:
+    """Return a batch of `workload` as instructions: of the `rows` of the array, or of `batch`.
 
-    The batch is always the `rows` of the array. The array streams the same operands through all
-    its rows, used or not, so an incomplete batch takes as long as a full one; cycles of rows
-    without a request are padding. Weights stay in SRAM if `keeps_weights`; otherwise every use
-    streams them from DRAM, once for the whole batch, whose activations cross DRAM as well if SRAM
-    does not hold them.
+    The array streams the same operands through all its rows, used or not, so a fold takes as long
+    with an incomplete batch as with a full one; fewer requests take less time only where a request
+    has many rows, so that there are fewer folds. Weights stay in SRAM if `keeps_weights`; otherwise
+    every use streams them from DRAM, once for the whole batch, whose activations cross DRAM as well
+    if SRAM does not hold them.
     """
+    batch = machine.rows if batch is None else batch
     w_byte, x_byte = (form.bits / 8 for form in _operands(machine))
     resident = keeps_weights(machine, workload)
-    activation_byte = machine.rows * workload.activation_byte_per_request(machine.encoding)
+    activation_byte = batch * workload.activation_byte_per_request(machine.encoding)
     spills = not resident and activation_byte > machine.sram_byte
     parts = []
     for layer in workload.layers:
-        m, repeat = layer.sizes(machine.rows)
+        m, repeat = layer.sizes(batch)
         byte = 0.0 if resident or not layer.has_weights else layer.k * layer.n * w_byte
         product = TrainingProduct(
             name=layer.name,
@@ -90,7 +93,7 @@ def inference_program(machine: Accelerator, workload: Workload) -> Program:
             simd_op=m * layer.n * layer.simd_op_per_output,
         )
         parts.append(_runs(machine, product))
-    return _join(machine, parts, op=machine.rows * workload.op_per_request)
+    return _join(machine, parts, op=batch * workload.op_per_request)
 
 
 def keeps_weights(machine: Accelerator, workload: Workload) -> bool:
@@ -107,14 +110,22 @@ def keeps_weights(machine: Accelerator, workload: Workload) -> bool:
     return workload.weight_byte(machine.encoding) + activation_byte <= machine.sram_byte
 
 
-def training_program(machine: Accelerator, products: Sequence[TrainingProduct]) -> Program:
-    """Return a training iteration, `Workload.training(...)`, as instructions.
+def training_program(
+    machine: Accelerator, products: Sequence[TrainingProduct], *, folds: int = 1
+) -> Program:
+    """Return a training iteration, `Workload.training(...)`, as instructions of `folds` folds.
 
-    The bytes of a product, results included, cross DRAM in equal shares before its folds, but for
-    a rest of cycles before the first ones. Rows that a training batch leaves empty take time all
-    the same and count as training.
+    An instruction of training is what inference can wait for at most; the last of a product is
+    shorter if folds are left over. The bytes of a product, results included, cross DRAM in equal
+    shares before its instructions, but for a rest of cycles before the first ones. Rows that a
+    training batch leaves empty take time all the same and count as training.
+
+    Raises:
+        ValueError: `folds` is not positive.
     """
-    parts = [_runs(machine, product) for product in products]
+    if folds < 1:
+        raise ValueError(f"folds is {folds}; an instruction has 1 or more")
+    parts = [_runs(machine, product, folds) for product in products]
     return _join(machine, parts, op=sum(product.op for product in products))
 
 
@@ -123,8 +134,8 @@ def _operands(machine: Accelerator) -> tuple[Format, Format]:
     return formats.w, formats.x
 
 
-def _runs(machine: Accelerator, product: TrainingProduct) -> Integers:
-    """Return the folds of all repetitions of `product` as rows of the engine's columns.
+def _runs(machine: Accelerator, product: TrainingProduct, size: int = 1) -> Integers:
+    """Return all repetitions of `product`, `size` folds an instruction, as rows for the engine.
 
     Repetitions that do not depend on each other are one long run.
     """
@@ -135,19 +146,21 @@ def _runs(machine: Accelerator, product: TrainingProduct) -> Integers:
     fold = matmul_timing(machine, m=1, k=product.k, n=1, simd_op_per_output=simd_op)
     simd_cycles = fold.result_cycles - fold.issue_cycles - _drain_cycles(machine)
     byte_per_cycle = machine.dram_byte_per_s / machine.frequency_hz
-    load, rest = divmod(ceil(times * product.dram_byte / byte_per_cycle), folds)
+    count, left = -(-folds // size), folds % size
+    load, rest = divmod(ceil(times * product.dram_byte / byte_per_cycle), count)
     # The first waits for the product before it; those of the rest load a cycle more.
     runs = [(1, load + (rest > 0), 1), (max(rest - 1, 0), load + 1, 0)]
-    runs.append((folds - 1 - runs[1][0], load, 0))
-    once = np.array(
-        [
-            (fold.issue_cycles, simd_cycles, load, depends, count)
-            for count, load, depends in runs
-            if count
-        ],
-        np.int64,
-    )
-    return np.tile(once, (product.repeat // times, 1))
+    runs.append((count - 1 - runs[1][0], load, 0))
+    kinds = [(size, *run) for run in runs if run[0]]
+    if left:
+        last = kinds.pop()
+        kinds += [(size, last[1] - 1, *last[2:]), (left, 1, *last[2:])]
+    once = [
+        (n * fold.issue_cycles, n * simd_cycles, load, depends, same)
+        for n, same, load, depends in kinds
+        if same
+    ]
+    return np.tile(np.array(once, np.int64), (product.repeat // times, 1))
 
 
 def _join(machine: Accelerator, parts: Sequence[Integers], *, op: int) -> Program:

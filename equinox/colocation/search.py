@@ -55,18 +55,18 @@ def bisect_load(
 def keeps_up(arrival: ArrayLike, completion: ArrayLike, *, slack: float = SLACK) -> bool:
     """Return whether the queue of a run does not grow.
 
-    It grows if, when the last request arrives, more requests are not complete than were half-way
-    through the run, by more than `slack` times the arrivals since then: a server that completes
-    the share s of what arrives falls behind by 1 - s of it. True for a run without requests.
+    It grows if the most requests that are not complete at an arrival are more in the second half
+    of the run than in the first, by more than `slack` times the arrivals of a half: a server that
+    completes the share s of what arrives falls behind by 1 - s of it. The most, since a queue that
+    waits for training to end is long and short in turn. True for a run without requests.
     """
     arrivals: NDArray[Any] = np.asarray(arrival)
     done = np.sort(np.asarray(completion))
     count, half = len(arrivals), len(arrivals) // 2
     if half == 0:
         return True
-    at = [half, count]  # requests that have arrived, at the last one of them
-    left = [n - int(np.searchsorted(done, arrivals[n - 1], side="right")) for n in at]
-    return left[1] - left[0] <= slack * (count - half)
+    left = np.arange(1, count + 1) - np.searchsorted(done, arrivals, side="right")
+    return bool(left[half:].max() - left[:half].max() <= slack * (count - half))
 
 
 def saturation_load(

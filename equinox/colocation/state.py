@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from math import inf
-from typing import Any, final
+from typing import Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from equinox.colocation.programs import Program
 Integers = NDArray[np.int64]
 Records = NDArray[np.void]
 Record = Any  # one of them
+
+MAX_BODY: Final = 4  # rows of a repeated body, such as a step of a recurrent layer, at most
 
 
 @final
@@ -83,6 +85,7 @@ class State:
     services: Records
     streams: Records
     machine: Records  # one
+    marks: tuple[Records, Records, Records, Records]
 
     def copy(self) -> "State":
         """Return a state that runs on by itself."""
@@ -97,6 +100,7 @@ class State:
             self.services,
             self.streams,
             self.machine[0],
+            self.marks,
             arrival,
             start,
             completion,
@@ -138,6 +142,12 @@ def first_state(
         ),
         streams=streams,
         machine=machine,
+        marks=(
+            np.full(2, -1, engine.MARK),
+            np.zeros((2, 2), engine.STREAM),
+            np.zeros(2, engine.MACHINE),
+            np.zeros((2, len(services)), engine.SERVICE),
+        ),
     )
 
 
@@ -156,7 +166,11 @@ def _assemble(services: Sequence[Service], training: Program) -> tuple[Records, 
     follow = np.arange(1, firsts[-1] + 1)
     follow[firsts[1:] - 1] = full
     follow[-1] = firsts[-2]
-    columns = np.column_stack([np.concatenate(tables), follow])
+    bodies = [
+        repeated_bodies(table) + [0, first]
+        for table, first in zip(tables, firsts[:-1], strict=True)
+    ]
+    columns = np.column_stack([np.concatenate(tables), follow, np.concatenate(bodies)])
     code = columns.view(engine.ROW).reshape(-1)
     entries = np.zeros((len(services), max(service.rows for service in services)), engine.ENTRY)
     begins = iter(firsts.tolist())
@@ -172,6 +186,23 @@ def _skip(code: Records, row: int, count: int) -> tuple[int, int]:
     while count >= code[row]["count"]:
         row, count = int(code[row]["follow"]), count - int(code[row]["count"])
     return row, count
+
+
+def repeated_bodies(table: Integers) -> Integers:
+    """Return for each row of a program the length of the body that repeats from it on, and its end.
+
+    The end is the first row that breaks the pattern; of bodies of up to `MAX_BODY` rows, the one
+    that lasts longest is taken.
+    """
+    rows = np.arange(len(table))
+    found = np.stack([np.ones_like(rows), rows + 1], axis=1)
+    for length in range(1, min(MAX_BODY, len(table) - 1) + 1):
+        same = (table[:-length] == table[length:]).all(axis=1)
+        breaks = np.append(np.flatnonzero(~same), len(same))
+        end = breaks[np.searchsorted(breaks, rows[: len(same)])] + length
+        longer = np.flatnonzero(same & (end > found[: len(same), 1]))
+        found[longer, 0], found[longer, 1] = length, end[longer]
+    return found
 
 
 def _begin(code: Records, stream: Record, machine: Records, home: int, active: bool) -> None:

@@ -1,5 +1,6 @@
 """What co-location is simulated: designs, workloads, policies, loads."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, final
 
@@ -23,7 +24,25 @@ class Fleet:
     balancers: Annotated[tuple[Name, ...], MinLen(1)]
     schedulings: Annotated[tuple[Name, ...], MinLen(1)]
     pack_load: Share  # load to which "pack" fills an accelerator
-    idle_power_share: Share  # power of an idle accelerator over that of a fully used one
+    profile: Name  # of the day: "cosine", or a trace file
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Sensitivity:
+    """What is varied, one at a time, at one design, service and batching."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    design: Name
+    workload: Name
+    batching: Name
+    loads: Annotated[tuple[Positive, ...], MinLen(1)]
+    training_batch: tuple[Count, ...]
+    dram_gb_per_s: tuple[Positive, ...]
+    instruction_folds: tuple[Count, ...]
+    arrivals: tuple[Name, ...]
+    adaptive_timeout: tuple[NonNegative, ...]
 
 
 @final
@@ -46,8 +65,15 @@ class Colocation:
     seeds: Annotated[tuple[Seed, ...], MinLen(1)]
     requests: Count  # measured in a run, after warm-up, at least
     batches: Count  # measured in a run, in requests of full batches, at least
+    iterations: (
+        Positive  # measured in a run with training, in times of an iteration alone, at least
+    )
     warm_up: Share  # share of a run left out at its start
     adaptive_timeout: NonNegative  # in service times of a full batch
     guard_batches: Positive  # training stops while more batches than this wait
-    latency_target_us: Positive  # service time constraint of the thesis
+    instruction_folds: Count  # of training: what cannot be interrupted
+    load_tolerance: Positive  # of the loads that are searched for
+    #: p99 latency that a service must keep; one that is not listed has none
+    latency_target_us: Mapping[Name, Positive]
+    sensitivity: Sensitivity
     fleet: Fleet

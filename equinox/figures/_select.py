@@ -76,40 +76,56 @@ def over_seeds(rows: pd.DataFrame, by: str, value: str, *, scale: float = 1.0) -
     return result * scale
 
 
+def with_interval(points: pd.DataFrame, by: str, value: str, *, scale: float = 1.0) -> pd.DataFrame:
+    """Return mean, low and high of `value` for each `by`, from the columns of operating points.
+
+    Rows without a finite value are left out; where there is no interval, it is the value.
+    """
+    rows = points[np.isfinite(points[value])].sort_values(by).set_index(by)
+    result = pd.DataFrame({"mean": rows[value]})
+    for end in ("low", "high"):
+        bound = rows[f"{value}_{end}"] if f"{value}_{end}" in rows else rows[value]
+        result[end] = bound.where(np.isfinite(bound), rows[value])
+    return result * scale
+
+
 def operating_points(
-    colocation: pd.DataFrame,
+    points: pd.DataFrame,
     *,
     schedulings: Sequence[str] = (),
     batching: str = REFERENCE_BATCHING,
     design: str = "",
+    workload: str = REFERENCE_WORKLOAD,
 ) -> pd.DataFrame:
     """Return the operating points of one study: one encoding, workload, task and arrival process.
 
-    Of each, it is the one with most rows (`REFERENCE_ENCODING` and `REFERENCE_WORKLOAD` if they
-    are there).
+    Of each, it is the one with most rows (`REFERENCE_ENCODING` and `workload` if they are there).
 
     Args:
-        colocation: The table.
+        points: The table operating_points.
         schedulings: Policies to keep; none means all.
         batching: The batching policy to keep; empty means all.
         design: The named design to keep; empty means all.
+        workload: The service to prefer; empty means all.
 
     Raises:
         ValueError: no row is left.
     """
     wanted = {"design": [design] if design else [], "scheduling": schedulings}
     wanted["batching"] = [batching] if batching else []
-    rows = require(colocation, "colocation", "any design")
+    rows = require(points, "operating_points", "any design")
     for column, values in wanted.items():
         found = ", ".join(sorted(rows[column].unique()))
         kept = rows[rows[column].isin(values)] if values else rows
-        rows = require(kept, "colocation", f"{column} {' or '.join(values)} (it has {found})")
-    references = {"encoding": REFERENCE_ENCODING, "workload": REFERENCE_WORKLOAD}
+        rows = require(kept, "operating_points", f"{column} {' or '.join(values)} (it has {found})")
+    references = {"encoding": REFERENCE_ENCODING, "workload": workload}
     for column, reference in references.items():
         if (rows[column] == reference).any():
             rows = rows[rows[column] == reference]
-    for column in ("encoding", "workload", "arrivals"):
+    for column in ("encoding", "arrivals", *(["workload"] if workload else [])):
         rows = rows[rows[column] == most_frequent(rows[column])]
+    if not workload:
+        return rows
     # A policy without training may have another word in this column.
     main = rows.groupby("scheduling")["training_task"].transform(most_frequent)
     return rows.loc[rows["training_task"] == main]

@@ -66,6 +66,7 @@ LOOKS: Mapping[str, Look] = {
         ("training_only", "training only", GREEN, "D"),
         ("adaptive", "adaptive", BLUE, "o"),
         ("adaptive_4x", "adaptive, 4 × timeout", GREEN, "^"),
+        ("shortened", "adaptive, shortened", PURPLE, "v"),
         ("full", "full batches", VERMILION, "s"),
         ("even", "even", BLUE, "o"),
         ("pack", "pack", VERMILION, "s"),
@@ -79,6 +80,11 @@ LOOKS: Mapping[str, Look] = {
         ("reproduced", "reproduced", BLUE, "o"),
         ("partly", "partly", ORANGE, "s"),
         ("not_reproduced", "not reproduced", VERMILION, "D"),
+        # inference services
+        ("lstm_2048_25", "LSTM", BLUE, "o"),
+        ("gru_2816_1500", "GRU", ORANGE, "s"),
+        ("resnet50", "ResNet-50", GREEN, "^"),
+        ("bert_base_128", "BERT-base", VERMILION, "v"),
         # tasks and data
         ("mlp", "MLP", BLACK, "o"),
         ("resnet", "ResNet", BLACK, "o"),

@@ -1,38 +1,54 @@
 """Batching policies in the 500 us design.
 
 Tail latency and the share of cycles that training gets, over load, under the priority scheduler;
-bands are the range of seeds. Requests wait long for a full batch when load is low; adaptive
-batching, as in the Equinox paper, issues an incomplete batch instead and pays for it with padding.
+shaded bands are 95 % intervals over seeds. Requests wait long for a full batch when load is low;
+adaptive batching, as in the Equinox paper, issues an incomplete batch instead and pays for it with
+padding. A request of a recurrent network is one row of the array, so that an incomplete batch takes
+as long as a full one; an image has many rows, and a batch of few images can be shortened.
 """
 
 from collections.abc import Mapping
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from equinox.figures._lines import draw_line, log_if_wide, top_legend
-from equinox.figures._select import REFERENCE_DESIGN, operating_points, over_seeds
+from equinox.figures._select import REFERENCE_DESIGN, operating_points, with_interval
 from equinox.figures._style import PAGE_IN, look, new_figure, ordered
 
-TABLES = ("colocation",)
+TABLES = ("operating_points",)
+
+_SERVICES = ("lstm_2048_25", "resnet50")
 
 
-def plot(published: Mapping[str, float], colocation: pd.DataFrame) -> Figure:
-    """Draw p99 latency and training's share of cycles over load: a line per batching policy."""
+def plot(published: Mapping[str, float], points: pd.DataFrame) -> Figure:
+    """Draw p99 latency and training's share of cycles: a line per batching, a row per service."""
     del published  # none is about batching
     rows = operating_points(
-        colocation, schedulings=("priority",), batching="", design=REFERENCE_DESIGN
+        points, schedulings=("priority",), batching="", design=REFERENCE_DESIGN, workload=""
     )
-    figure = new_figure(PAGE_IN, 2.4)
-    left, right = figure.subplots(1, 2)
-    for policy in ordered(rows["batching"]):
-        mine = rows[rows["batching"] == policy]
-        draw_line(left, over_seeds(mine, "load", "p99_latency_us"), look(policy))
-        draw_line(right, over_seeds(mine, "load", "training_share", scale=100), look(policy))
-    log_if_wide(left)
-    left.set(xlabel="Load (share of saturation rate)", ylabel="99th-percentile latency (µs)")
-    right.set(xlabel="Load (share of saturation rate)", ylabel="MMU cycles for training (%)")
-    right.set_ylim(0, None)
+    shown = [name for name in _SERVICES if name in set(rows["workload"])]
+    services = shown or ordered(rows["workload"])[:1]
+    figure = new_figure(PAGE_IN, 0.8 + 1.7 * len(services))
+    grid = figure.subplots(len(services), 2, sharex=True, squeeze=False)
+    for (left, right), service in zip(grid, services, strict=True):
+        _draw_service(left, right, rows[rows["workload"] == service])
+        left.set_ylabel(f"{look(service).label}: p99 latency (µs)")
+        right.set_ylabel("MMU cycles for training (%)")
+    for axes in grid[-1]:
+        axes.set_xlabel("Load (share of saturation rate)")
     title = f"{look(REFERENCE_DESIGN).label} design, priority scheduler"
     top_legend(figure, columns=4, title=title)
     return figure
+
+
+def _draw_service(left: Axes, right: Axes, rows: pd.DataFrame) -> None:
+    for batching in ordered(rows["batching"]):
+        mine = rows[rows["batching"] == batching]
+        draw_line(left, with_interval(mine, "load", "p99_latency_us"), look(batching))
+        draw_line(right, with_interval(mine, "load", "training_share", scale=100), look(batching))
+    log_if_wide(left)
+    right.set_ylim(0, None)
+    for axes in (left, right):
+        axes.set_xlabel("")  # the lowest panels get theirs

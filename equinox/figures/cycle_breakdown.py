@@ -15,16 +15,16 @@ from equinox.figures._lines import top_legend
 from equinox.figures._select import REFERENCE_DESIGN, operating_points
 from equinox.figures._style import PAGE_IN, look, new_figure, ordered
 
-TABLES = ("colocation",)
+TABLES = ("operating_points",)
 
 _SHARES = ("inference_share", "padding_share", "training_share", "stalled_share", "idle_share")
 
 
-def plot(published: Mapping[str, float], colocation: pd.DataFrame) -> Figure:
+def plot(published: Mapping[str, float], points: pd.DataFrame) -> Figure:
     """Draw stacked shares of cycles over load: a panel per scheduling policy."""
     del published  # none is about cycles
     rows = operating_points(
-        colocation, schedulings=("inference_only", "priority"), design=REFERENCE_DESIGN
+        points, schedulings=("inference_only", "priority"), design=REFERENCE_DESIGN
     )
     policies = ordered(rows["scheduling"])
     figure = new_figure(PAGE_IN, 2.4)

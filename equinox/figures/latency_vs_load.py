@@ -1,7 +1,7 @@
 """Tail latency of inference over load, by design.
 
 Solid lines share the machine with training under the priority scheduler, dashed black lines run
-inference alone; bands are the range of seeds, batches are adaptive. The thesis states that
+inference alone; bands are 95 % intervals, batches are adaptive. The thesis states that
 training does not affect inference tail latency: the lines should coincide. The dotted line is the
 service time of the thesis' main design.
 """
@@ -16,28 +16,28 @@ from equinox.figures._select import (
     REFERENCE_DESIGN,
     named_limits_us,
     operating_points,
-    over_seeds,
     require,
+    with_interval,
 )
 from equinox.figures._style import BLACK, COLUMN_IN, look, new_figure, ordered
 
-TABLES = ("colocation",)
+TABLES = ("operating_points",)
 
 
-def plot(published: Mapping[str, float], colocation: pd.DataFrame) -> Figure:
+def plot(published: Mapping[str, float], points: pd.DataFrame) -> Figure:
     """Draw p99 latency over load: a color per design, dashed where inference runs alone."""
     del published  # the thesis' statement on latency is in words
-    rows = operating_points(colocation, schedulings=("priority", "inference_only"))
-    rows = require(rows.dropna(subset=["p99_latency_us"]), "colocation", "a p99_latency_us")
+    rows = operating_points(points, schedulings=("priority", "inference_only"))
+    rows = require(rows.dropna(subset=["p99_latency_us"]), "operating_points", "a p99_latency_us")
     designs = ordered(rows["design"])
     figure = new_figure(COLUMN_IN, 3.0)
     axes = figure.subplots()
     for design in designs:
         of_design = rows[rows["design"] == design]
         shared = of_design[of_design["scheduling"] == "priority"]
-        draw_line(axes, over_seeds(shared, "load", "p99_latency_us"), look(design))
+        draw_line(axes, with_interval(shared, "load", "p99_latency_us"), look(design))
         alone = of_design[of_design["scheduling"] == "inference_only"]
-        mean_us = over_seeds(alone, "load", "p99_latency_us")["mean"]
+        mean_us = with_interval(alone, "load", "p99_latency_us")["mean"]
         axes.plot(mean_us.index, mean_us, color=BLACK, linestyle="--", linewidth=0.8, zorder=3)
     target = named_limits_us(pd.Series([REFERENCE_DESIGN]))[REFERENCE_DESIGN]
     mark_level(axes, target, f"service time target {target:g} µs", above=False)

@@ -1,6 +1,6 @@
 """Tail latency against the throughput that inference reaches, up to saturation.
 
-A line is a design with the priority scheduler and adaptive batches, bands are the range of seeds; a
+A line is a design with the priority scheduler and adaptive batches, bands are 95 % intervals over seeds; a
 dotted line is where full batches back to back saturate it. Further right serves more requests with
 one machine, further down serves them sooner. The thesis' point is the distance between the
 latency-optimal design and that of 500 us.
@@ -12,19 +12,19 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from equinox.figures._lines import draw_line, log_if_wide, top_legend
-from equinox.figures._select import operating_points, over_seeds, require
+from equinox.figures._select import operating_points, require, with_interval
 from equinox.figures._style import COLUMN_IN, look, new_figure, ordered
 
-TABLES = ("colocation", "designs")
+TABLES = ("operating_points", "designs")
 
 _TERA = 1e12
 
 
-def plot(published: Mapping[str, float], colocation: pd.DataFrame, designs: pd.DataFrame) -> Figure:
+def plot(published: Mapping[str, float], points: pd.DataFrame, designs: pd.DataFrame) -> Figure:
     """Draw p99 latency over inference throughput: a color per design."""
     del published  # the ratio of throughputs is in the sensitivity figure
-    rows = operating_points(colocation, schedulings=("priority",))
-    rows = require(rows.dropna(subset=["p99_latency_us"]), "colocation", "a p99_latency_us")
+    rows = operating_points(points, schedulings=("priority",))
+    rows = require(rows.dropna(subset=["p99_latency_us"]), "operating_points", "a p99_latency_us")
     encoding = rows["encoding"].iloc[0]
     known = designs[designs["encoding"] == encoding]
     limits = require(known, "designs", f"encoding {encoding}").set_index("design")
@@ -33,7 +33,7 @@ def plot(published: Mapping[str, float], colocation: pd.DataFrame, designs: pd.D
     axes = figure.subplots()
     for design in ordered(rows["design"]):
         mine = rows[rows["design"] == design]
-        series = over_seeds(mine, "load", "p99_latency_us")
+        series = with_interval(mine, "load", "p99_latency_us")
         reached = mine.groupby("load")["inference_op_per_s"].mean() / _TERA
         draw_line(axes, series.set_axis(reached.loc[series.index].to_numpy()), look(design))
         if design in saturation:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from equinox.commands import run
 from equinox.dependencies import ROOT
+from equinox.provenance import origin_of
 from equinox.report.artifact import write_artifact
 from equinox.report.claims import claims_table, read_claims
 from equinox.report.describe import describe
@@ -52,7 +53,8 @@ def _claims(options: Namespace) -> None:
     tables = {path.stem: read_table(path.stem, path) for path in options.tables}
     found = check_table(claims_table(read_claims(options.published), tables), "claims")
     _write(options.markdown, claims_markdown(found, scale=options.scale))
-    write_table(found, "claims", options.output)
+    origin = origin_of("equinox.report", vars(options))
+    write_table(found, "claims", options.output, origin=origin)
     logging.info("claims: %s", dict(found["verdict"].value_counts()))
 
 

@@ -337,9 +337,25 @@ def _training_share(tables: Tables) -> Measurement:
     how = (
         f"{TRAINING_DESIGN} design, priority; largest over loads and timeouts, at load {load:g} "
         f"with {batching} batching; {PERCENT * alone:.0f} % with no inference at all, "
-        f"{PERCENT * full.max():.0f} % if only full batches issue"
+        f"{PERCENT * full.max():.0f} % if only full batches issue{_other_services(tables)}"
     )
     return mean_interval(at_best, table="colocation", how=how).scaled(PERCENT)
+
+
+def _other_services(tables: Tables) -> str:
+    """Return the largest share of each other service on the training design, in words."""
+    rows = tables["colocation"]
+    rows = rows[(rows["design"] == TRAINING_DESIGN) & (rows["scheduling"] == "priority")]
+    rows = rows[rows["workload"] != TRAINING_SERVICE]
+    if rows.empty:
+        return ""
+    means = rows.groupby(["workload", "batching", "load"])["training_relative"].mean()
+    best = means[means.groupby("workload").idxmax()].reset_index()
+    named = [
+        f"{name} {PERCENT * share:.0f} % ({batching})"
+        for name, batching, share in best[["workload", "batching", "training_relative"]].to_numpy()
+    ]
+    return f"; largest of other services and batchings: {', '.join(named)}"
 
 
 @measures("equinox.tail")
@@ -353,6 +369,24 @@ def _tail(tables: Tables) -> Measurement:
     if increase.empty:
         raise NotComputedError("no load was simulated with and without training")
     load = float(increase.groupby("load").mean().idxmax())  # type: ignore[arg-type]
-    how = f"largest over loads, at load {load:g}; {TRAINING_DESIGN} design, priority"
+    how = (
+        f"{TRAINING_SERVICE}, largest over loads, at load {load:g}; {TRAINING_DESIGN} design, "
+        f"priority{_other_tails(tables)}"
+    )
     at_worst = increase[increase.index.get_level_values("load") == load]
     return mean_interval(at_worst, table="colocation", how=how).scaled(PERCENT)
+
+
+def _other_tails(tables: Tables) -> str:
+    """Return the largest increase of each other service under adaptive batching, in words."""
+    rows = tables["colocation"].query("design == @TRAINING_DESIGN and batching == 'adaptive'")
+    rows = rows[rows["workload"] != TRAINING_SERVICE]
+    p99 = rows.pivot_table(
+        index=["workload", "load", "seed"], columns="scheduling", values="p99_latency_us"
+    )
+    if not {"priority", "inference_only"} <= set(p99.columns):
+        return ""
+    increase = (p99["priority"] / p99["inference_only"] - 1).groupby(["workload", "load"]).mean()
+    largest = increase.groupby("workload").max()
+    named = [f"{name} {PERCENT * value:.1f} %" for name, value in largest.items()]
+    return f"; other services: {', '.join(named)}"

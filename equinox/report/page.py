@@ -24,8 +24,13 @@ _NARROW_PT = 300.0  # figures up to this width are those of one column of a page
 RESTS_ON: Mapping[str, tuple[str, ...]] = {
     "accuracy": ("training",),
     "equivalence": ("training",),
-    "colocation": ("design_space", "colocation"),
-    "fleet": ("design_space", "colocation"),
+    **dict.fromkeys(
+        (
+            *("colocation", "operating_points", "saturation", "sites", "colocation_sensitivity"),
+            "fleet",
+        ),
+        ("design_space", "colocation"),
+    ),
     "claims": ("training", "design_space", "colocation"),
 }
 

@@ -5,9 +5,9 @@ from dataclasses import asdict
 import pandas as pd
 import pytest
 
-from equinox.accelerator import load_technology, load_workload
+from equinox.accelerator import load_technology
 from equinox.colocation import simulate_design
-from equinox.config.colocation import Colocation, Fleet
+from equinox.config.colocation import Colocation, Fleet, Sensitivity
 
 FLEET = Fleet(
     accelerators=100,
@@ -17,7 +17,18 @@ FLEET = Fleet(
     balancers=("even", "pack"),
     schedulings=("inference_only", "priority"),
     pack_load=0.8,
-    idle_power_share=0.4,
+    profile="cosine",
+)
+SENSITIVITY = Sensitivity(
+    design="500us",
+    workload="lstm_2048_25",
+    batching="full",
+    loads=(0.5,),
+    training_batch=(86,),
+    dram_gb_per_s=(250.0,),
+    instruction_folds=(8,),
+    arrivals=("gamma:8",),
+    adaptive_timeout=(4.0,),
 )
 CONFIG = Colocation(
     encoding="hbfp8_16",
@@ -30,10 +41,14 @@ CONFIG = Colocation(
     seeds=(0, 1),
     requests=1000,
     batches=40,
+    iterations=2,
     warm_up=0.1,
     adaptive_timeout=1.0,
     guard_batches=2,
-    latency_target_us=500,
+    instruction_folds=1,
+    load_tolerance=0.05,
+    latency_target_us={"lstm_2048_25": 2000.0},
+    sensitivity=SENSITIVITY,
     fleet=FLEET,
 )
 
@@ -65,25 +80,26 @@ def designs():
 
 
 @pytest.fixture(scope="session")
-def workload():
-    return load_workload("lstm_2048_25")
-
-
-@pytest.fixture(scope="session")
-def simulate_one(designs, workload):
-    """Simulate the design under a config."""
+def simulate_parts(designs):
+    """Simulate the design under a config: parts of tables by name."""
 
     def simulated(config):
         return simulate_design(
             config,
             designs,
             "500us",
-            technology=load_technology("28nm"),
-            workload=workload,
-            training_workload=workload,
+            technology="28nm",
+            workload="lstm_2048_25",
+            training_workload="lstm_2048_25",
         )
 
     return simulated
+
+
+@pytest.fixture(scope="session")
+def simulate_one(simulate_parts):
+    """Return the rows of the table colocation under a config."""
+    return lambda config: simulate_parts(config)["colocation"]
 
 
 @pytest.fixture(scope="session")
@@ -92,5 +108,10 @@ def config():
 
 
 @pytest.fixture(scope="session")
-def colocation(simulate_one):
-    return simulate_one(CONFIG)
+def parts(simulate_parts):
+    return simulate_parts(CONFIG)
+
+
+@pytest.fixture(scope="session")
+def colocation(parts):
+    return parts["colocation"]

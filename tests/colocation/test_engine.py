@@ -199,9 +199,11 @@ class Machine:
 @st.composite
 def programs(draw, drain):
     size = draw(st.integers(1, 4))
+    steps = draw(st.sampled_from([1, 1, 3, 12]))  # as of a recurrent layer
 
     def column(low, high):
-        return np.array(draw(st.lists(st.integers(low, high), min_size=size, max_size=size)))
+        values = draw(st.lists(st.integers(low, high), min_size=size, max_size=size))
+        return np.tile(values, steps)
 
     long = draw(st.lists(st.sampled_from([1, 2, 3, 5, 9, 17]), min_size=size, max_size=size))
 
@@ -210,7 +212,7 @@ def programs(draw, drain):
         simd_cycles=column(0, 4),
         load_cycles=column(0, 6) * draw(st.integers(0, 1)),
         depends=column(0, 1).astype(bool),
-        count=np.array(long),
+        count=np.tile(long, steps),
         drain_cycles=drain,
         op=1000,
     )

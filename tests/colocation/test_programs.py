@@ -63,6 +63,24 @@ def test_training_moves_all_bytes_and_does_all_operations():
     assert program.op == 3 * 128 * LSTM.op_per_request
 
 
+@pytest.mark.parametrize("folds", [2, 7, 64])
+def test_longer_instructions_do_the_same_work(folds):
+    products = LSTM.training(128, encoding="hbfp8_16")
+    one, many = (training_program(machine(), products, folds=n) for n in (1, folds))
+    assert many.total_mmu_cycles == one.total_mmu_cycles
+    assert many.total_load_cycles == one.total_load_cycles
+    assert many.mmu_cycles.max() == folds * one.mmu_cycles.max()
+    assert many.count.sum() < one.count.sum()
+
+
+def test_a_shortened_batch_takes_less_time_only_if_a_request_has_many_rows():
+    image = load_workload("resnet50")
+    full, single = (inference_program(machine(), image, batch=n) for n in (64, 1))
+    assert single.total_mmu_cycles < full.total_mmu_cycles / 30
+    lstm = [inference_program(machine(), LSTM, batch=n).total_mmu_cycles for n in (1, 64)]
+    assert lstm[0] == lstm[1]
+
+
 def test_recurrent_steps_wait_and_their_folds_do_not():
     program = training_program(machine(), LSTM.training(128, encoding="hbfp8_16"))
     # forward: 128 samples on 64 rows by 8192 outputs on 2 x 64 columns are 2 x 64 folds a step

@@ -19,6 +19,14 @@ def test_shares_sum_to_one(colocation):
     assert shares.to_numpy() == pytest.approx(1.0)
 
 
+def test_steady_and_busy_power_are_all_divided_between_requests_and_samples(colocation):
+    rows = colocation[colocation["scheduling"] == "priority"]
+    op_per_request, op_per_sample = 2 * 4096 * 8192 * 25, 3 * 2 * 4096 * 8192 * 25
+    requests_w = rows["energy_per_request_j"] * rows["inference_op_per_s"] / op_per_request
+    samples_w = rows["energy_per_sample_j"] * rows["training_op_per_s"] / op_per_sample
+    assert (requests_w + samples_w).to_numpy() == pytest.approx(rows["power_w"].to_numpy())
+
+
 def test_inference_only_does_not_train_and_training_only_does_not_serve(colocation):
     by = colocation.groupby("scheduling")
     assert by.get_group("inference_only")["training_op_per_s"].max() == 0
@@ -52,6 +60,14 @@ def test_the_same_config_gives_the_same_rows(simulate_one, config, colocation):
     again = simulate_one(replace(config, schedulings=("priority",)))
     first = colocation[colocation["scheduling"] == "priority"].reset_index(drop=True)
     pd.testing.assert_frame_equal(first, again)
+
+
+def test_batchings_that_are_the_same_are_simulated_once_and_are_equal(simulate_one, config):
+    # a request of the LSTM is one row, so that an incomplete batch takes as long as a full one
+    short = replace(config, batchings=("adaptive", "shortened"), schedulings=("priority",))
+    rows = simulate_one(short).drop(columns="batching")
+    half = len(rows) // 2
+    pd.testing.assert_frame_equal(rows[:half], rows[half:].reset_index(drop=True))
 
 
 def test_an_overloaded_queue_has_infinite_latency_and_a_measured_lower_bound(simulate_one, config):

@@ -77,6 +77,25 @@ _KEYS: Mapping[str, Mapping[str, Sequence[object]]] = {
         "load": (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95),
         "seed": (0, 1),
     },
+    "operating_points": {
+        "design": ("min_latency", "50us", "500us", "unconstrained"),
+        "encoding": ("hbfp8_16",),
+        "workload": ("lstm_2048_25", "resnet50"),
+        "training_task": ("own",),
+        "arrivals": ("poisson",),
+        "batching": ("adaptive", "full", "shortened"),
+        "scheduling": ("inference_only", "priority", "fair", "software", "training_only"),
+        "load": (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95),
+    },
+    "colocation_sensitivity": {
+        "parameter": (
+            *("baseline", "training_batch", "dram_gb_per_s", "instruction_folds"),
+            *("arrivals", "adaptive_timeout"),
+        ),
+        "setting": ("1.0", "2.0", "1000.0", "512"),
+        "scheduling": ("inference_only", "priority"),
+        "load": (0.1, 0.3, 0.5, 0.7, 0.9),
+    },
     "fleet": {
         "balancer": ("even", "pack"),
         "design": ("500us",),
@@ -182,12 +201,26 @@ def _adjust_sobol(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _adjust_colocation(frame: pd.DataFrame) -> pd.DataFrame:
-    shares = [column for column in frame if column.endswith("_share")]
+    shares = [column for column in frame if column.endswith("_share") and column != "dram_share"]
     frame[shares] = frame[shares].div(frame[shares].sum(axis=1), axis=0)
     frame["training_relative"] = (frame["training_relative"] / 5000).clip(0, 1)
     latencies = [column for column in frame if "_latency_us" in column]
     frame.loc[frame["scheduling"] == "training_only", latencies] = np.nan
     frame.loc[frame["scheduling"] == "inference_only", "training_task"] = "none"
+    return frame
+
+
+def _adjust_points_of_load(frame: pd.DataFrame) -> pd.DataFrame:
+    shares = [column for column in frame if column.endswith("_share") and column != "dram_share"]
+    frame[shares] = frame[shares].div(frame[shares].sum(axis=1), axis=0)
+    for name, scale in (("training_relative", 5000), ("p99_increase", 50_000)):
+        frame[name] /= scale
+        frame[f"{name}_low"], frame[f"{name}_high"] = 0.9 * frame[name], 1.1 * frame[name]
+    for column in [name for name in frame if name.endswith("_latency_us")]:
+        frame[f"{column}_low"], frame[f"{column}_high"] = 0.9 * frame[column], 1.1 * frame[column]
+    latencies = [column for column in frame if "_latency_us" in column]
+    frame.loc[frame["scheduling"] == "training_only", latencies] = np.nan
+    frame.loc[(frame["scheduling"] == "software") & (frame["load"] > 0.9), latencies] = np.inf
     return frame
 
 
@@ -234,5 +267,7 @@ _ADJUST = {
     "sensitivity": _adjust_sensitivity,
     "sobol": _adjust_sobol,
     "colocation": _adjust_colocation,
+    "operating_points": _adjust_points_of_load,
+    "colocation_sensitivity": _adjust_points_of_load,
     "fleet": _adjust_fleet,
 }

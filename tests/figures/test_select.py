@@ -11,6 +11,7 @@ from equinox.figures._select import (
     of_several_tasks,
     operating_points,
     over_seeds,
+    with_interval,
 )
 from tests.figures._tables import random_table
 
@@ -55,20 +56,29 @@ def test_rows_without_a_value_are_left_out() -> None:
     assert over_seeds(rows, "load", "x").index.to_list() == [0.5]
 
 
+def test_the_interval_of_an_operating_point_is_in_its_columns() -> None:
+    points = pd.DataFrame({"load": [0.6, 0.5, 0.7], "x": [2.0, 1.0, np.inf]})
+    points["x_low"], points["x_high"] = [1.5, np.nan, 2.0], [3.0, np.nan, np.inf]
+    found = with_interval(points, "load", "x", scale=10)
+    assert found.loc[0.6].to_list() == [20.0, 15.0, 30.0]
+    assert found.loc[0.5].to_list() == [10.0, 10.0, 10.0]
+    assert found.index.to_list() == [0.5, 0.6]
+
+
 def test_an_operating_point_is_of_one_study() -> None:
-    colocation = random_table("colocation")
-    few = colocation.head(3).assign(workload="another")
-    rows = operating_points(pd.concat([colocation, few]), design="500us")
+    points = random_table("operating_points")
+    few = points.head(3).assign(workload="another")
+    rows = operating_points(pd.concat([points, few]), design="500us")
     assert set(rows["design"]) == {"500us"}
     assert set(rows["batching"]) == {"adaptive"}
     assert set(rows["workload"]) == {"lstm_2048_25"}
-    assert set(rows["scheduling"]) == {"inference_only", "priority", "fair", "training_only"}
+    assert "priority" in set(rows["scheduling"])
 
 
 def test_a_missing_design_is_named_beside_those_that_exist() -> None:
-    colocation = random_table("colocation").query("design == '50us'")
-    with pytest.raises(ValueError, match=r"table colocation .* design 500us \(it has 50us\)"):
-        operating_points(colocation, design="500us")
+    points = random_table("operating_points").query("design == '50us'")
+    with pytest.raises(ValueError, match=r"table operating_points .* design 500us \(it has 50us\)"):
+        operating_points(points, design="500us")
 
 
 def test_limits_come_from_the_names_of_designs() -> None:

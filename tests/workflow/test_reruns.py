@@ -66,7 +66,7 @@ def test_a_constant_reruns_hardware_and_colocation_and_no_training(made, planned
         jobs = planned()
     assert not jobs & {"train", "collect_accuracy", "fig_convergence"}
     assert {"sweep", "designs", "sensitivity", "density", "simulate", "colocation"} <= jobs
-    assert figures_of("design_space", "designs", "colocation", "sensitivity") <= jobs
+    assert figures_of("design_space", "designs", "operating_points", "sensitivity") <= jobs
 
 
 def test_the_code_of_a_figure_reruns_that_figure_and_the_report_alone(made, planned):
@@ -101,7 +101,8 @@ def test_the_code_of_encodings_reruns_training(made, planned):
         ("claims", {"claims"} | figures_of("claims")),
         (
             "colocation",
-            {"colocation", "fleet", "claims"} | figures_of("colocation", "fleet", "claims"),
+            {"colocation", "operating_points", "fleet", "claims"}
+            | figures_of("colocation", "operating_points", "fleet", "claims"),
         ),
     ],
 )

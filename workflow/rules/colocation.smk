@@ -1,4 +1,9 @@
 COLOCATION = as_json(CONFIG.colocation)
+POINT = "<results>/simulations/{workload}/{design}"
+
+
+def training_file(workload):
+    return workload_file(CONFIG.colocation.training_workload or workload)
 
 
 rule simulate:
@@ -8,11 +13,11 @@ rule simulate:
         workload=lambda wildcards: workload_file(wildcards.workload),
         technology=TECHNOLOGY,
         technology_bases=TECHNOLOGY_BASES,
-        training=lambda wildcards: workload_file(
-            CONFIG.colocation.training_workload or wildcards.workload
-        ),
+        training=lambda wildcards: training_file(wildcards.workload),
     output:
-        "<results>/simulations/{workload}/{design}.parquet",
+        colocation=f"{POINT}/colocation.parquet",
+        saturation=f"{POINT}/saturation.parquet",
+        sites=f"{POINT}/sites.parquet",
     log:
         "<results>/logs/simulate/{workload}/{design}.log",
     benchmark:
@@ -30,38 +35,102 @@ rule simulate:
         "python -m equinox.colocation simulate --config {params.config:q}"
         " --design {wildcards.design} --designs {input.designs}"
         " --technology {input.technology} --workload {input.workload}"
-        " --training-workload {input.training} --output {output} 2>&1 | tee {log}"
+        " --training-workload {input.training} --outputs {output} 2>&1 | tee {log}"
 
 
-rule colocation:
+for table in ("colocation", "saturation", "sites"):
+
+    rule:
+        name:
+            table
+        input:
+            code=code("equinox.colocation.__main__"),
+            designs=rules.designs.output,
+            parts=expand(
+                f"{POINT}/{table}.parquet",
+                workload=CONFIG.colocation.workloads,
+                design=CONFIG.colocation.designs,
+            ),
+        output:
+            f"<results>/tables/{table}.parquet",
+        log:
+            f"<results>/logs/{table}.log",
+        benchmark:
+            f"<results>/benchmarks/{table}.tsv"
+        group:
+            "colocation"
+        resources:
+            mem_mb=growing(500),
+            runtime=growing(5),
+        params:
+            config=COLOCATION,
+            table=table,
+        message:
+            f"Collect the simulations: {table}"
+        shell:
+            "python -m equinox.colocation collect --config {params.config:q}"
+            " --designs {input.designs} --table {params.table} --parts {input.parts}"
+            " --output {output} 2>&1 | tee {log}"
+
+
+rule operating_points:
     input:
-        code=code("equinox.tables"),
-        parts=expand(
-            "<results>/simulations/{workload}/{design}.parquet",
-            workload=CONFIG.colocation.workloads,
-            design=CONFIG.colocation.designs,
-        ),
+        code=code("equinox.colocation.__main__"),
+        colocation="<results>/tables/colocation.parquet",
     output:
-        "<results>/tables/colocation.parquet",
+        "<results>/tables/operating_points.parquet",
     log:
-        "<results>/logs/colocation.log",
+        "<results>/logs/operating_points.log",
     benchmark:
-        "<results>/benchmarks/colocation.tsv"
+        "<results>/benchmarks/operating_points.tsv"
     group:
         "colocation"
     resources:
         mem_mb=growing(500),
         runtime=growing(5),
     message:
-        "Collect the simulations"
+        "Average over seeds"
     shell:
-        "python -m equinox.tables colocation {input.parts} --output {output} 2>&1 | tee {log}"
+        "python -m equinox.colocation points --colocation {input.colocation}"
+        " --output {output} 2>&1 | tee {log}"
+
+
+rule colocation_sensitivity:
+    input:
+        code=code("equinox.colocation.__main__"),
+        designs=rules.designs.output,
+        workload=workload_file(CONFIG.colocation.sensitivity.workload),
+        technology=TECHNOLOGY,
+        technology_bases=TECHNOLOGY_BASES,
+        training=training_file(CONFIG.colocation.sensitivity.workload),
+    output:
+        "<results>/tables/colocation_sensitivity.parquet",
+    log:
+        "<results>/logs/colocation_sensitivity.log",
+    benchmark:
+        "<results>/benchmarks/colocation_sensitivity.tsv"
+    group:
+        "colocation"
+    resources:
+        mem_mb=growing(1500),
+        runtime=growing(60),
+    params:
+        config=COLOCATION,
+    message:
+        "Vary what training beside inference hangs on"
+    shell:
+        "python -m equinox.colocation study --config {params.config:q}"
+        " --designs {input.designs} --technology {input.technology}"
+        " --workload {input.workload} --training-workload {input.training}"
+        " --output {output} 2>&1 | tee {log}"
 
 
 rule fleet:
     input:
         code=code("equinox.colocation.__main__"),
-        colocation=rules.colocation.output,
+        points=rules.operating_points.output,
+        sites="<results>/tables/sites.parquet",
+        saturation="<results>/tables/saturation.parquet",
         designs=rules.designs.output,
     output:
         "<results>/tables/fleet.parquet",
@@ -80,5 +149,6 @@ rule fleet:
         "Spread a day over a fleet"
     shell:
         "python -m equinox.colocation fleet --config {params.config:q}"
-        " --colocation {input.colocation} --designs {input.designs}"
+        " --operating-points {input.points} --sites {input.sites}"
+        " --saturation {input.saturation} --designs {input.designs}"
         " --output {output} 2>&1 | tee {log}"
