@@ -280,7 +280,8 @@ def _plain(value: object) -> object:
 
 def empty_table(name: str) -> pd.DataFrame:
     """Return table `name` without a row."""
-    return TABLES[name].schema.empty_table().to_pandas()
+    frame: pd.DataFrame = TABLES[name].schema.empty_table().to_pandas()
+    return frame
 
 
 def write_table(

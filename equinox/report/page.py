@@ -21,17 +21,14 @@ MOST_ROWS = 60  # of a table that is shown as a whole
 _NARROW_PT = 300.0  # figures up to this width are those of one column of a page
 
 #: Sections of the config that a table rests on, beside its chapter's other tables.
+_SIMULATED = (
+    *("colocation", "operating_points", "saturation", "sites", "colocation_sensitivity", "fleet"),
+)
 RESTS_ON: Mapping[str, tuple[str, ...]] = {
     "accuracy": ("training",),
     "equivalence": ("training",),
-    **dict.fromkeys(
-        (
-            *("colocation", "operating_points", "saturation", "sites", "colocation_sensitivity"),
-            "fleet",
-        ),
-        ("design_space", "colocation"),
-    ),
     "claims": ("training", "design_space", "colocation"),
+    **dict.fromkeys(_SIMULATED, ("design_space", "colocation")),
 }
 
 
