@@ -2,10 +2,6 @@ COLOCATION = as_json(CONFIG.colocation)
 POINT = "<results>/simulations/{workload}/{design}"
 
 
-def training_file(workload):
-    return workload_file(CONFIG.colocation.training_workload or workload)
-
-
 rule simulate:
     input:
         code=code("equinox.colocation.__main__"),

@@ -122,3 +122,8 @@ def fetched_datasets():
 
 def workload_file(name):
     return product_file(f"config/workloads/{name}.yaml")
+
+
+def training_file(workload):
+    """The workload that is trained beside an inference workload."""
+    return workload_file(CONFIG.colocation.training_workload or workload)

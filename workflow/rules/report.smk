@@ -77,5 +77,7 @@ rule report:
 
 rule describe:
     """Figures, tables, experiments and scales, and what they cost by the last runs"""
+    log:
+        "<results>/logs/describe.log",
     shell:
-        "python -m equinox.report describe --results results"
+        "python -m equinox.report describe --results results 2>&1 | tee {log}"
