@@ -101,7 +101,9 @@ def _of_bar(bar: Rectangle) -> list[Row]:
 
 
 def _of_segments(lines: LineCollection) -> list[Row]:
-    ends = [np.asarray(segment)[[0, -1]].ravel() for segment in lines.get_segments()]
+    ends = [
+        np.asarray(segment)[[0, -1]].ravel() for segment in lines.get_segments() if len(segment)
+    ]
     return [{"mark": "segment", "x": a, "y": b, "x_end": c, "y_end": d} for a, b, c, d in ends]
 
 
