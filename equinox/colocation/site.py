@@ -20,7 +20,10 @@ from equinox.design_space.choose import accelerator_of
 
 DEDICATED: Final = "dedicated_training"  # the design that training is measured against
 #: Components that draw power whether or not the matrix unit has work: no gating is assumed.
-STEADY: Final = ("leakage", "clock", "controller", "hbm_interface", "host_interface")
+STEADY: Final = (
+    *("leakage", "clock", "instruction_memory", "request_dispatcher", "scheduler"),
+    *("hbm_interface", "host_interface"),
+)
 _ALONE = (2, 12)  # iterations: training alone is measured from the end of 2 to the end of 12
 _SATURATED = 8  # batches back to back, after which their distance is the steady one
 _SAME = ("encoding", "rows", "columns", "width", "arrays", "voltage_v", "sram_byte")
