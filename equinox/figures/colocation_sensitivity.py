@@ -72,8 +72,10 @@ def _draw(axes: Axes, rows: pd.DataFrame, parameter: str, value: str, color: str
         range(len(mine)), 100 * mine[value], yerr=100 * half, color=color, marker="o", linewidth=1
     )
     names = [_short(name) for name in mine["setting"]]
-    crowded = max(map(len, names), default=0) > 4
-    axes.set_xticks(range(len(mine)), names, rotation=90 if crowded else 0, fontsize=6)
+    crowded = max(map(len, names), default=0) > 4 or len(names) > 6
+    axes.set_xticks(
+        range(len(mine)), names, rotation=90 if crowded else 0, fontsize=6
+    )
 
 
 def _short(setting: str) -> str:

@@ -193,21 +193,34 @@ _register_published("imagenet", "resnet50", "resnet50")
 _register_published("ptb", "lstm", "awd_lstm")
 
 
-def _density_ratio(tables: Tables, column: str, over: str, encoding: str, block: int) -> float:
+_PUBLISHED_MODEL = "authors_chip"  # the composition that the published ratios are of
+
+
+def _density_ratios(
+    tables: Tables, column: str, over: str, encoding: str, block: int
+) -> dict[str, float]:
+    """Return the ratio in each composition of components (`model` of table density) that has it."""
     density = tables["density"]
-    rows = density[(density["model"] == "authors_chip") & (density["block"] == block)]
-    costs = rows.set_index("encoding")[column]
+    rows = density[density["block"] == block]
+    costs = rows.pivot(index="encoding", columns="model", values=column)
     missing = {over, encoding} - set(costs.index)
-    if missing:
-        raise NotComputedError(f"table density has no {sorted(missing)} at block {block}")
-    return float(costs[over] / costs[encoding])
+    if missing or _PUBLISHED_MODEL not in costs:
+        wanted = sorted(missing) or _PUBLISHED_MODEL
+        raise NotComputedError(f"table density has no {wanted} at block {block}")
+    return dict((costs.loc[over] / costs.loc[encoding]).dropna())
 
 
 def _register_density(claim_id: str, column: str, over: str, encoding: str, block: int) -> None:
     def ratio(tables: Tables) -> Measurement:
-        value = _density_ratio(tables, column, over, encoding, block)
+        ratios = _density_ratios(tables, column, over, encoding, block)
+        each = ", ".join(f"{name} {value:.3g}" for name, value in sorted(ratios.items()))
         return Measurement(
-            value=value, table="density", how=f"{column} of {over} over {encoding}, block {block}"
+            value=ratios[_PUBLISHED_MODEL],
+            low=min(ratios.values()),
+            high=max(ratios.values()),
+            table="density",
+            how=f"{column} of {over} over {encoding}, block {block}, composed as the authors' chip; "
+            f"interval: the range of compositions ({each})",
         )
 
     MEASURES[claim_id] = ratio
