@@ -73,9 +73,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, parameter: str, value: str, color: str
     )
     names = [_short(name) for name in mine["setting"]]
     crowded = max(map(len, names), default=0) > 4 or len(names) > 6
-    axes.set_xticks(
-        range(len(mine)), names, rotation=90 if crowded else 0, fontsize=6
-    )
+    axes.set_xticks(range(len(mine)), names, rotation=90 if crowded else 0, fontsize=6)
 
 
 def _short(setting: str) -> str:

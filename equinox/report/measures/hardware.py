@@ -1,0 +1,98 @@
+"""Claims on the design space and its hardware."""
+
+import numpy as np
+import pandas as pd
+
+from equinox.report.measures.measurement import (
+    MEASURES,
+    PERCENT,
+    Measurement,
+    NotComputedError,
+    Tables,
+    measures,
+)
+
+_OF_ONE_MACHINE = " of the default's 500 us design and its fixed-point twin, not chosen anew"
+_STATED = dict.fromkeys(("encoding_area", "encoding_power", "energy_like_fixed8"), _OF_ONE_MACHINE)
+
+
+#: One plus the other: of the same variance.
+_VARIES_LIKE = {"energy_like_fixed8": "encoding_power"}
+
+
+def _studied(tables: Tables, quantity: str, factor: float = 1.0) -> Measurement:
+    """Return a quantity's baseline with the 5th to 95th percentile of its Monte Carlo draws.
+
+    It is in a unit that is `factor` times smaller than the table's.
+    """
+    rows = tables["sensitivity"]
+    rows = rows[rows["quantity"] == quantity]
+    rows = rows.assign(value=factor * rows["value"])
+    baseline = rows.loc[rows["study"] == "baseline", "value"].dropna()
+    draws = rows.loc[rows["study"] == "monte_carlo", "value"].dropna()
+    if baseline.empty:
+        raise NotComputedError(f"no design fits the budget, so that {quantity} has no value")
+    low, high = np.percentile(draws, [5, 95]) if len(draws) else (np.nan, np.nan)
+    return Measurement(
+        value=float(baseline.iloc[0]),
+        low=float(low),
+        high=float(high),
+        table="sensitivity",
+        how="; ".join(
+            [
+                f"{quantity}{_STATED.get(quantity, '')}",
+                f"interval: 5 to 95 % of {len(draws)} draws of all constants",
+                *_chosen_anew(tables["sensitivity"], quantity, factor),
+                *_moved_most(rows),
+                *_decided_by(tables["sobol"], quantity),
+            ]
+        ),
+    )
+
+
+def _chosen_anew(sensitivity: pd.DataFrame, quantity: str, factor: float) -> list[str]:
+    """Return the interval over draws that choose the design anew, of a quantity that does not."""
+    rows = sensitivity[sensitivity["quantity"] == f"{quantity}_searched"]
+    draws = rows.loc[rows["study"] == "monte_carlo", "value"].dropna()
+    if draws.empty:
+        return []
+    low, high = np.percentile(factor * draws, [5, 95])
+    return [f"{low:.3g} to {high:.3g} with the design chosen anew in each draw"]
+
+
+def _moved_most(rows: pd.DataFrame) -> list[str]:
+    """Return the two constants or choices that change a quantity most, with its range over each."""
+    alone = rows[rows["study"].isin(["one_at_a_time", "choice"])].dropna(subset=["value"])
+    if alone.empty:
+        return []
+    ends = alone.groupby("constant")["value"].agg(["min", "max"])
+    widest = (ends["max"] - ends["min"]).sort_values(ascending=False, kind="stable").index[:2]
+    named = [
+        f"{name} ({ends.loc[name, 'min']:.3g} to {ends.loc[name, 'max']:.3g})" for name in widest
+    ]
+    return [f"moved most by {' and '.join(named)}, alone"]
+
+
+def _decided_by(sobol: pd.DataFrame, quantity: str) -> list[str]:
+    """Return the two constants of the largest total Sobol index, with it."""
+    shares = sobol[sobol["quantity"] == _VARIES_LIKE.get(quantity, quantity)]
+    shares = shares.dropna(subset=["total"]).sort_values("total", ascending=False, kind="stable")
+    named = [f"{row.constant} ({row.total:.2f})" for row in shares[:2].itertuples()]
+    return [f"largest total Sobol index: {' and '.join(named)}"] if named else []
+
+
+def _register_study(claim_id: str, quantity: str, factor: float = 1.0) -> None:
+    MEASURES[claim_id] = lambda tables: _studied(tables, quantity, factor)
+
+
+_register_study("equinox.throughput_500us", "throughput_500us")
+_register_study("equinox.near_optimal", "near_optimal")
+_register_study("equinox.encoding_power", "encoding_power", PERCENT)
+_register_study("equinox.encoding_area", "encoding_area", PERCENT)
+_register_study("equinox.energy_like_fixed8", "energy_like_fixed8")
+
+
+@measures("equinox.controller")
+def _controller(tables: Tables) -> Measurement:
+    shares = [_studied(tables, f"controller_{kind}", PERCENT) for kind in ("area", "power")]
+    return max(shares, key=lambda share: share.value)
