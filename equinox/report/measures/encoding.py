@@ -170,7 +170,7 @@ def _register_density(claim_id: str, column: str, over: str, encoding: str, bloc
             low=min(ratios.values()),
             high=max(ratios.values()),
             table="density",
-            how=f"{column} of {over} over {encoding}, block {block}, as the authors compose a chip; "
+            how=f"{column} of {over} over {encoding}, block {block}, as the authors' chip; "
             f"interval: the range of compositions ({each})",
         )
 
