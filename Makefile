@@ -3,7 +3,7 @@ PYTHON ?= python3
 SCALE ?= default
 BIN = .venv/bin
 
-.PHONY: reproduce test lint help docs site artifact clean
+.PHONY: reproduce verify test lint help docs site artifact clean
 .DEFAULT_GOAL := help
 
 help: ## say what can be made; once installed, also figures, tables, experiments, scales
@@ -20,6 +20,9 @@ reproduce: .venv/installed ## the whole evaluation, then its claims table (SCALE
 	$(BIN)/snakemake --config scale=$(SCALE)
 	@cat results/$(SCALE)/claims.md
 
+verify: .venv/installed ## compare the last run, scale default, with the reference run
+	$(BIN)/python -m equinox.report.verify --tables results/default/tables --reference docs/reference-run
+
 test: .venv/installed ## all tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
@@ -31,9 +34,10 @@ lint: .venv/installed ## style, types and architecture
 	$(BIN)/lint-imports
 	$(BIN)/snakemake --lint
 
-docs: ## copy the claims and the headline figure of the last run, scale default, into docs/
+docs: ## make the last run, scale default, the one that docs/ shows and `make verify` compares with
 	mkdir -p docs
 	cp results/default/claims.md results/default/figures/pareto_front.svg docs/
+	$(BIN)/python -m equinox.report.verify --tables results/default/tables --reference docs/reference-run --record
 
 site: .venv/installed ## the documentation site, in build/site
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
