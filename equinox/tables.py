@@ -5,22 +5,19 @@ found where it is made. Unit and meaning travel in the Parquet schema. To add a 
 entry to `TABLES`.
 """
 
-import json
-import os
 from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from equinox.colocation_tables import COLOCATION_TABLES
-from equinox.columns import Column, Table, count, number, share, text
+from equinox.columns import Table, count, number, text
 from equinox.commands import run
-from equinox.provenance import Origin, frame_sha256, origin_of
+from equinox.provenance import Origin, origin_of
+from equinox.table_files import check, empty, read, write
+from equinox.training_tables import ACCURACY, EQUIVALENCE
 
 _DESIGN_POINT = (
     text("encoding", "how operands of dot products are stored"),
@@ -45,64 +42,14 @@ _DESIGN = (
     number("dram_byte_per_s", "B/s", "bandwidth of DRAM"),
 )
 
-_OPERANDS = (
-    count("mantissa_bits", "bits of a mantissa, sign included", low=1),
-    count("exponent_bits", "bits of an exponent, shared or not; 0 for fixed point"),
-    text("tile", "values that share an exponent: rows x columns, tensor or value"),
-    text("blocks", "what shares an exponent in activations: sample, tile, ..."),
-    count("storage_bits", "bits of a stored weight's mantissa, sign included"),
-    text("gradient_rounding", "rounding of gradients: nearest or stochastic"),
-    text("storage_rounding", "rounding of stored weights: nearest or stochastic"),
-)
+
 _BOUNDS = (("", ""), ("_low", ", lower 95 % bound"), ("_high", ", upper 95 % bound"))
 
 TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
-        Table(
-            "accuracy",
-            "the state of one training run after one epoch",
-            ("task", "encoding", "seed", "epoch"),
-            (
-                text("task", "model and data that are trained"),
-                text("dataset", "the data, by name"),
-                text("encoding", "how operands of dot products are stored"),
-                count("seed", "seed of initialization, data order and stochastic rounding"),
-                count("epoch", "epochs trained so far", low=1),
-                *_OPERANDS,
-                text("metric", "error (share of test images) or perplexity (of validation text)"),
-                number("value", "", "the metric; empty when the run diverged", nullable=True),
-                number("train_loss", "nat", "mean training loss of the epoch", nullable=True),
-                text("status", "ok or diverged"),
-            ),
-        ),
-        Table(
-            "equivalence",
-            "one encoding of one task against fp32: runs paired by seed, after the last epoch",
-            ("task", "encoding"),
-            (
-                text("task", "model and data that are trained"),
-                text("dataset", "the data, by name"),
-                text("encoding", "how operands of dot products are stored"),
-                *_OPERANDS,
-                text("metric", "error (share of test images) or perplexity (of validation text)"),
-                count("seeds", "pairs of runs, one seed each", low=1),
-                count("diverged", "runs of this encoding that diverged"),
-                number("value", "", "mean metric of the runs that did not diverge", nullable=True),
-                number("fp32_value", "", "mean metric of fp32, same seeds", nullable=True),
-                *(
-                    number(name, "", meaning, low=-np.inf, nullable=True)
-                    for name, meaning in (
-                        ("difference", "mean of metric less fp32's; of perplexity, a share of it"),
-                        ("low", "lower bound of its 90 % confidence interval"),
-                        ("high", "upper bound of its 90 % confidence interval"),
-                    )
-                ),
-                number("margin", "", "difference that is stated not to matter"),
-                share("p_value", "of the two one-sided tests of equivalence", nullable=True),
-                text("outcome", "equivalent, different or inconclusive, at level 0.05"),
-            ),
-        ),
+        ACCURACY,
+        EQUIVALENCE,
         Table(
             "density",
             "the cost of one multiply-accumulate in one encoding",
@@ -224,116 +171,25 @@ TABLES: Mapping[str, Table] = {
 
 
 def check_table(frame: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return `frame` in the declared order of columns and rows if it fits table `name`.
-
-    Raises:
-        ValueError: a column is missing or unknown, a value is missing, of a wrong kind or out of
-            range, or two rows have the same key.
-    """
-    table = TABLES[name]
-    names = [column.name for column in table.columns]
-    _check_names(table, list(frame.columns), names)
-    frame = frame[names]
-    for column in table.columns:
-        _check_column(table, column, frame)
-    double = frame[frame.duplicated(list(table.key))]
-    if len(double):
-        raise ValueError(f"table {name}: two rows have the key {_row(table, double.iloc[0])}")
-    return frame.sort_values(list(table.key), kind="stable", ignore_index=True)
-
-
-def _check_names(table: Table, found: Sequence[str], declared: Sequence[str]) -> None:
-    missing, unknown = set(declared) - set(found), set(found) - set(declared)
-    if missing or unknown:
-        raise ValueError(
-            f"table {table.name}: missing columns {sorted(missing)}, unknown columns "
-            f"{sorted(unknown)}; declare columns in equinox/tables.py"
-        )
-
-
-def _check_column(table: Table, column: Column, frame: pd.DataFrame) -> None:
-    values = frame[column.name]
-    where = f"table {table.name}: {column.name}"
-    if not column.nullable and values.isna().any():
-        raise ValueError(f"{where} is empty in the row {_row(table, frame[values.isna()].iloc[0])}")
-    if column.kind == "text":
-        return
-    numeric = pd.to_numeric(values, errors="coerce")
-    wrong = values.notna() & (numeric.isna() | (numeric < column.low) | (numeric > column.high))
-    if column.kind == "integer":
-        wrong |= values.notna() & (numeric % 1 != 0)
-    if wrong.any():
-        row = frame[wrong].iloc[0]
-        raise ValueError(
-            f"{where} is {_plain(row[column.name])!r} in the row {_row(table, row)}, not in "
-            f"[{column.low:g}, {column.high:g}] {column.unit or column.kind}"
-        )
-
-
-def _row(table: Table, row: pd.Series) -> dict[str, object]:
-    return {name: _plain(row[name]) for name in table.key}
-
-
-def _plain(value: object) -> object:
-    return value.item() if isinstance(value, np.generic) else value
+    """Return `frame` as table `name`; see `equinox.table_files.check`."""
+    return check(frame, TABLES[name])
 
 
 def empty_table(name: str) -> pd.DataFrame:
     """Return table `name` without a row."""
-    frame: pd.DataFrame = TABLES[name].schema.empty_table().to_pandas()
-    return frame
+    return empty(TABLES[name])
 
 
 def write_table(
     frame: pd.DataFrame, name: str, path: str | Path, *, origin: Origin | None = None
 ) -> None:
-    """Check `frame` against table `name` and write it to `path` at once or not at all.
-
-    The file also has a checksum of its values and, if given, the `origin` of the table.
-    """
-    frame = check_table(frame, name)
-    arrow = pa.Table.from_pandas(frame, TABLES[name].schema, preserve_index=False)
-    made = {"values_sha256": frame_sha256(arrow.to_pandas())}
-    if origin is not None:
-        made["origin"] = origin.to_json()
-    arrow = arrow.replace_schema_metadata(TABLES[name].schema.metadata | made)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        pq.write_table(arrow, partial, write_page_checksum=True)
-        os.replace(partial, path)
-    except OSError as error:
-        raise OSError(error.errno, f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    """Write `frame` to `path` as table `name`; see `equinox.table_files.write`."""
+    write(frame, TABLES[name], path, origin=origin)
 
 
 def read_table(name: str, path: str | Path) -> pd.DataFrame:
-    """Return table `name` from `path`, checked against its declaration.
-
-    Raises:
-        ValueError: the file is not a Parquet file, was changed after it was made, or does not fit
-            the declaration.
-    """
-    again = "delete it and run snakemake again"
-    try:
-        arrow = pq.read_table(path, page_checksum_verification=True)
-        frame = arrow.to_pandas()
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a readable Parquet file ({error}); {again}") from error
-    made = (arrow.schema.metadata or {}).get(b"values_sha256", b"").decode()
-    if not made:
-        raise ValueError(f"{path} has no checksum: it was not made by this product; {again}")
-    if made != frame_sha256(frame):
-        raise ValueError(f"{path} was changed after it was made: its checksum differs; {again}")
-    return check_table(frame, name)
-
-
-def read_origin(path: str | Path) -> Mapping[str, Any] | None:
-    """Return the origin (see `equinox.provenance.Origin`) in a table's file, if it has one."""
-    kept = (pq.read_schema(path).metadata or {}).get(b"origin")
-    return None if kept is None else json.loads(kept)
+    """Return table `name` from `path`; see `equinox.table_files.read`."""
+    return read(TABLES[name], path)
 
 
 def collect_table(

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from equinox.provenance import code_sha256, file_sha256, frame_sha256, origin_of
-from equinox.tables import read_origin, read_table, write_table
+from equinox.table_files import read_origin
+from equinox.tables import read_table, write_table
 from tests.test_tables import fleet_rows
 
 CONFIG = json.dumps({"seeds": [0, 1], "load": 0.5})

@@ -17,9 +17,14 @@ def fleet_rows(**changes: object) -> pd.DataFrame:
         "time_h": 0.0,
         "load": 0.3,
         "accelerators": 10,
+        "serving": 10,
+        "load_each": 0.3,
+        "status": "ok",
         "p99_latency_us": 900.0,
         "reclaimed_accelerators": 4.5,
         "power_w": 500.0,
+        "separate_power_w": 900.0,
+        "energy_j": 1e6,
     }
     return pd.DataFrame([row | {"interval": 1}, row | changes])
 
@@ -47,7 +52,7 @@ def test_the_same_rows_in_any_order_give_the_same_bytes(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"load": -0.1}, r"load is -0.1 in the row .*'interval': 0}, not in \[0, 1\]"),
+        ({"load": -0.1}, r"load is -0.1 in the row .*'interval': 0}, not in \[0, inf\]"),
         ({"load": np.nan}, "load is empty in the row"),
         ({"accelerators": 1.5}, "accelerators is 1.5"),
         ({"interval": 1}, "two rows have the key"),

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from equinox.provenance import code_sha256, file_sha256
-from equinox.tables import read_origin
+from equinox.table_files import read_origin
 
 DIGITS = 12  # of a SHA-256, enough for a reader to compare
 

@@ -11,7 +11,8 @@ from equinox.commands import run
 from equinox.config.checks import from_json
 from equinox.config.training import TrainingJob
 from equinox.provenance import Origin, origin_of
-from equinox.tables import write_table
+from equinox.table_files import write
+from equinox.training_tables import ACCURACY
 
 _LOG = logging.getLogger("equinox.training")
 DATA = Path(__file__).parent / "data"  # that come with the product
@@ -69,7 +70,7 @@ def _train(
             _LOG.setLevel(logging.WARNING)
         rows = train(job, checkpoints=checkpoints, team=team, curve=curve)
         if team.rank == 0:
-            write_table(rows, "accuracy", output, origin=origin)
+            write(rows, ACCURACY, output, origin=origin)
             checkpoints.remove()
 
 

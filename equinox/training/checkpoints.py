@@ -16,7 +16,8 @@ import torch
 import equinox.encodings
 from equinox.config.checks import to_jsonable
 from equinox.config.training import TrainingJob
-from equinox.tables import read_table, write_table
+from equinox.table_files import read, write
+from equinox.training_tables import ACCURACY
 
 
 @final
@@ -30,11 +31,11 @@ class Checkpoints:
     def read_rows(self, seed: int) -> pd.DataFrame | None:
         """Return the rows of `seed`, or None if it is not finished."""
         path = self._path(seed, "parquet")
-        return read_table("accuracy", path) if path.exists() else None
+        return read(ACCURACY, path) if path.exists() else None
 
     def write_rows(self, seed: int, rows: pd.DataFrame) -> None:
         """Keep the rows of `seed`, which is finished; its state is no longer needed."""
-        write_table(rows, "accuracy", self._path(seed, "parquet"))
+        write(rows, ACCURACY, self._path(seed, "parquet"))
         self._path(seed, "pt").unlink(missing_ok=True)
 
     def read_state(self, seed: int) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from torch.utils import deterministic as deterministic_mode
 
 from equinox.config.training import TrainingJob
 from equinox.encodings import Encoding, get_encoding, set_encoding
-from equinox.tables import check_table
+from equinox.table_files import check
 from equinox.training.checkpoints import Checkpoints
 from equinox.training.describe import describe_encoding
 from equinox.training.distributed import Team, without_sharing
@@ -24,6 +24,7 @@ from equinox.training.problems import make_problem
 from equinox.training.progress import Epoch, Progress
 from equinox.training.recipe import learning_rate
 from equinox.training.run import Run, start_run, uses_autocast
+from equinox.training_tables import ACCURACY
 
 _LOG = logging.getLogger(__name__)
 _FILL = "fill_uninitialized_memory"  # a property that PyTorch's type hints do not know
@@ -106,7 +107,7 @@ def _train_seed(
     names = {"task": job.name, "dataset": job.task.dataset, "encoding": encoding.name}
     described = describe_encoding(encoding)
     rows = rows.assign(**names, seed=seed, metric=problem.metric, **described)
-    return check_table(rows, "accuracy")
+    return check(rows, ACCURACY)
 
 
 def _epochs(

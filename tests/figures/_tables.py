@@ -7,7 +7,8 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from equinox.tables import TABLES, Column, check_table
+from equinox.columns import Column
+from equinox.tables import TABLES, check_table
 
 _ENCODINGS = (
     *("fp32", "bf16", "hbfp12_16", "hbfp8_16", "hbfp6_16", "hbfp4_16", "bfp8"),
