@@ -96,7 +96,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def _api(package: str) -> str:
-    return _modules(f"equinox.{package}", sorted((ROOT / "equinox" / package).glob("*.py")))
+    return _modules(f"equinox.{package}", sorted((ROOT / "equinox" / package).rglob("*.py")))
 
 
 def _modules(title: str, paths: list[Path]) -> str:

@@ -79,7 +79,7 @@ def test_an_experiment_is_a_file_or_a_name_for_overrides():
 
 @pytest.mark.parametrize("name", ["more_powr", "a/b", "../x", ""])
 def test_an_experiment_that_changes_nothing_or_is_no_folder_is_an_error(name):
-    with pytest.raises(ValueError, match=r"experiment = .*\['7nm', 'epfl', 'more_power'\]"):
+    with pytest.raises(ValueError, match=r"experiment = .*\['7nm', .*'epfl', .*'more_power'"):
         load_config({"experiment": name})
     if name != "more_powr":
         with pytest.raises(ValueError, match="experiment"):
