@@ -10,7 +10,7 @@ from equinox.tables import check_table
 
 
 #: The settings of the config of these tests; the baseline is a setting of each parameter too.
-CHANGED = {"baseline", "86", "250.0", "8", "gamma:8", "4.0"}
+CHANGED = {"baseline", "172", "250.0", "8", "gamma:8", "4.0"}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_every_parameter_is_varied_beside_the_baseline(study):
 
 def test_a_training_batch_that_fills_the_rows_trains_more(study):
     relative = study["training_relative"]
-    assert relative["training_batch"] > 1.1 * relative["baseline"]  # 86 rows of 86, not 128 of 172
+    assert relative["training_batch"] > 1.1 * relative["baseline"]  # 172 rows of 172, not 128
 
 
 def test_a_quarter_of_the_bandwidth_takes_training_away_from_both(study):
