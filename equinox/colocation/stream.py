@@ -97,4 +97,6 @@ def _advance(state: State, arrival: Integers, start: Integers, completion: Integ
     done = int(machine["oldest"] if state.streams[0]["begun"] else service["first"])
     machine["oldest"] -= done
     service["first"] -= done
+    if done:  # requests have other numbers now, by which a mark would know its batch
+        state.marks[0]["kept"], state.marks[0]["row"] = 0, -1
     return done
