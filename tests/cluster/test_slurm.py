@@ -13,7 +13,11 @@ from tests.workflow.conftest import copy_product, snakemake
 SCRIPT = Path(__file__).with_name("slurm.sh")
 PROFILE = ("--workflow-profile", "profiles/sbatch", "--cores", "2", "--latency-wait", "5")
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("smoke")]
+pytestmark = [
+    pytest.mark.workflow,
+    pytest.mark.xdist_group("smoke"),
+    pytest.mark.skipif(not os.environ.get("EQUINOX_LONG"), reason="long; EQUINOX_LONG=1 runs it"),
+]
 
 
 @pytest.fixture(scope="module")

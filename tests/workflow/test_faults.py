@@ -14,7 +14,11 @@ import pytest
 
 from tests.workflow.conftest import snakemake
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("smoke")]
+pytestmark = [
+    pytest.mark.workflow,
+    pytest.mark.xdist_group("smoke"),
+    pytest.mark.skipif(not os.environ.get("EQUINOX_LONG"), reason="long; EQUINOX_LONG=1 runs it"),
+]
 
 RESULTS = Path("results/smoke")
 
