@@ -29,6 +29,9 @@ improved Monte Carlo factorization algorithm, BIT 20, 1980).
 
 All state is in the records below, so that a run may stop between two batches for want of arrivals
 and go on when there are more, and a copy is a second run from there.
+
+It is one file, since numba's cache on disk is renewed when the file of `run` changes, and not when
+another one does that it calls into.
 """
 
 from typing import Any, Final

@@ -9,7 +9,7 @@ from torch import nn
 from equinox.config.training import Task
 from equinox.training.cifar_resnet import CifarResNet
 from equinox.training.densenet import DenseNet
-from equinox.training.library import resnet50
+from equinox.training.hugging_face import resnet50
 from equinox.training.models import LanguageModel, Mlp, ResNet8, Shape
 from equinox.training.transformer import Transformer
 from equinox.training.wide_resnet import WideResNet

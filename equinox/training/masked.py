@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from equinox.config.training import Task
+from equinox.training.hugging_face import bert
 from equinox.training.layouts import require_layout
-from equinox.training.library import bert
 from equinox.training.problem import ALONE, Problem, Step
 from equinox.training.text import exponential
 

@@ -76,7 +76,7 @@ def read_svhn(folder: Path, part: Part) -> Images:
         LookupError,
         TypeError,
         ValueError,
-        NotImplementedError,
+        NotImplementedError,  # scipy's word for a file of MATLAB 7.3
         MatReadError,
     ) as error:
         raise ValueError(f"{path} is no file of SVHN ({error}); get it anew") from error

@@ -9,8 +9,8 @@ from equinox.config import load_config
 from equinox.tables import check_table
 from equinox.training.architectures import IMAGE_MODELS
 from equinox.training.awd_lstm import AwdLstm
+from equinox.training.hugging_face import bert, resnet50
 from equinox.training.layouts import LAYOUTS
-from equinox.training.library import bert, resnet50
 from equinox.training.loop import train
 from equinox.training.recipe import learning_rate, make_optimizer
 from tests.training.miniatures import MINIATURES

@@ -1,4 +1,4 @@
-"""Networks that a well-kept library has: ResNet-50 of ImageNet, and BERT."""
+"""Networks as the library transformers has them: ResNet-50 of ImageNet, and BERT."""
 
 from contextlib import nullcontext
 from typing import Any
