@@ -178,8 +178,8 @@ rule sobol:
     benchmark:
         "<results>/benchmarks/design_space/sobol.tsv"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         config=DESIGN_SPACE,
     message:

@@ -83,8 +83,8 @@ rule equivalence:
     benchmark:
         "<results>/benchmarks/equivalence.tsv"
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     params:
         margins=as_json(CONFIG.training.margins),
     message:
