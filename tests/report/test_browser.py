@@ -92,6 +92,7 @@ def test_claims_sort_by_number_both_ways_with_the_keyboard(page, tables):
 def test_the_data_of_a_figure_open_as_a_table(page, drawings):
     page.locator("#latency_vs_load details.data summary").click()
     rows = page.locator("#latency_vs_load details.data tbody tr")
+    rows.first.wait_for()  # the page draws the table when it is told of the opening
     lines = drawings["latency_vs_load"].csv.decode().splitlines()
     assert rows.count() == len(lines) - 1
     head = page.locator("#latency_vs_load details.data th").all_inner_texts()
