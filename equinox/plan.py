@@ -2,13 +2,16 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from equinox.accelerator import technology_files
+from equinox.colocation.arrivals import TRACE_SUFFIXES, make_arrivals
 from equinox.colocation.batching import BATCHINGS
-from equinox.colocation.fleet import BALANCERS
+from equinox.colocation.fleet import BALANCERS, COSINE
 from equinox.colocation.policies import POLICIES
 from equinox.config import CONFIG_DIR, Config, load_config
+from equinox.config.colocation import Colocation
 from equinox.encodings.formats import ENCODINGS, get_encoding
 
 
@@ -36,7 +39,29 @@ def check_plan(config: Config) -> Config:
     for name in config.training.encodings:
         get_encoding(name, config.training.encodings)
     technology_files(config.design_space.technology)
+    _check_arrivals(config.colocation)
     return config
+
+
+def _check_arrivals(colocation: Colocation) -> None:
+    """Raise a ValueError unless all arrivals can be made; traces are read by the jobs."""
+    named = [("arrivals", colocation.arrivals)]
+    named += [("sensitivity.arrivals", name) for name in colocation.sensitivity.arrivals]
+    if colocation.fleet.profile != COSINE:
+        named.append(("fleet.profile", colocation.fleet.profile))
+    for key, name in named:
+        if Path(name).suffix in TRACE_SUFFIXES:
+            if not Path(name).is_file():
+                raise ValueError(f"colocation.{key} = {name!r}: there is no such file")
+        elif key == "fleet.profile":
+            raise ValueError(
+                f"colocation.{key} = {name!r}: it must be {COSINE!r}, or a trace, .csv or .parquet"
+            )
+        else:
+            try:
+                make_arrivals(name)
+            except ValueError as error:
+                raise ValueError(f"colocation.{key}: {error}") from None
 
 
 def scale_of(config: Config) -> Config:
@@ -64,6 +89,7 @@ def _names(config: Config) -> Iterator[tuple[str, str, Collection[str]]]:
         yield "colocation.training_workload", colocation.training_workload, workloads
     yield "colocation.encoding", colocation.encoding, space.encodings
     study = colocation.sensitivity
+    yield "colocation.sensitivity.design", study.design, space.family
     yield "colocation.sensitivity.workload", study.workload, workloads
     yield "colocation.sensitivity.batching", study.batching, BATCHINGS
     for name, boost in config.training.boosts.items():
@@ -75,6 +101,7 @@ def _names(config: Config) -> Iterator[tuple[str, str, Collection[str]]]:
     for key, names, known in (
         ("design_space.encodings", space.encodings, ENCODINGS),
         ("design_space.density_encodings", space.density_encodings, ENCODINGS),
+        ("colocation.designs", colocation.designs, space.family),
         ("colocation.workloads", colocation.workloads, workloads),
         ("colocation.latency_target_us", colocation.latency_target_us, workloads),
         ("colocation.batchings", colocation.batchings, BATCHINGS),

@@ -39,6 +39,15 @@ def test_an_experiment_on_training_has_runs_of_its_own():
         ({"colocation": {"schedulings": ["prioritty"]}}, r"did you mean 'priority'\?"),
         ({"colocation": {"batchings": ["none"]}}, r"batchings = 'none' is not known"),
         ({"colocation": {"encoding": "hbfp2"}}, r"colocation.encoding = 'hbfp2'"),
+        ({"colocation": {"designs": ["600us"]}}, r"colocation.designs = '600us' .*'500us'\?"),
+        ({"colocation": {"sensitivity": {"design": "fast"}}}, r"sensitivity.design = 'fast'"),
+        ({"colocation": {"arrivals": "gama:4"}}, r"colocation.arrivals: .*'gama:4'; processes are"),
+        ({"colocation": {"arrivals": "no.csv"}}, r"colocation.arrivals = 'no.csv': .*no such file"),
+        (
+            {"colocation": {"sensitivity": {"arrivals": ["weibull:0"]}}},
+            r"sensitivity.arrivals: .*0",
+        ),
+        ({"colocation": {"fleet": {"profile": "sine"}}}, r"fleet.profile = 'sine': .*'cosine'"),
         (
             {"training": {"encodings": {"odd": {"base": "hbfp8_16", "mantissas": 3}}}},
             r"odd.*mantissas",

@@ -228,6 +228,8 @@ class Trace(Arrivals):
         return _add_up(lambda: np.tile(gaps, -(-BLOCK // len(gaps))))
 
 
+TRACE_SUFFIXES: Final = (".csv", ".parquet")
+
 #: Processes by the start of their name in a config; see `make_arrivals`. A new one is one entry.
 PROCESSES: Mapping[str, tuple[int, Callable[..., Arrivals]]] = {
     "poisson": (0, Poisson),
@@ -253,7 +255,7 @@ def make_arrivals(name: str) -> Arrivals:
     Raises:
         ValueError: the name, the number of parameters, a parameter or the trace is wrong.
     """
-    if Path(name).suffix in (".csv", ".parquet"):
+    if Path(name).suffix in TRACE_SUFFIXES:
         return read_trace(name)
     kind, *texts = name.split(":")
     if kind not in PROCESSES:

@@ -151,7 +151,7 @@ def _explain(error: ValidationError) -> str:
     lines = ["the config (config/config.yaml, config/scales, --config) has errors:"]
     for item in error.errors():
         key = ".".join(str(part) for part in item["loc"])
-        message = item["msg"]
+        message = item["msg"].removeprefix("Value error, ")
         if item["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
             message = "unknown key" + _suggest(item["loc"])
         elif item["type"] in ("missing", "missing_argument", "missing_keyword_only_argument"):
@@ -166,14 +166,30 @@ def _shorten(value: object) -> str:
 
 
 def _suggest(location: tuple[int | str, ...]) -> str:
-    known = _known_keys(_ADAPTER.json_schema())
+    known = _known_keys(location)
     close = get_close_matches(str(location[-1]), sorted(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; known keys: {', '.join(sorted(known))}"
 
 
-def _known_keys(schema: Mapping[str, Any]) -> set[str]:
-    parts = [schema, *schema.get("$defs", {}).values()]
-    return {key for part in parts for key in part.get("properties", {})}
+def _known_keys(location: tuple[int | str, ...]) -> set[str]:
+    """Return the keys of the section that `location` is in."""
+    schema = _ADAPTER.json_schema()
+    parts = [schema]
+    for key in location:
+        known = {name for part in parts for name in part.get("properties", {})}
+        inside = [part.get("properties", {}).get(key) for part in parts]
+        inside += [part.get("additionalProperties") for part in parts]
+        parts = [
+            leaf for part in inside if isinstance(part, dict) for leaf in _leaves(part, schema)
+        ]
+    return known
+
+
+def _leaves(part: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what `part` of `schema` refers to, and each of its alternatives."""
+    if "$ref" in part:
+        return _leaves(schema["$defs"][part["$ref"].rsplit("/", 1)[-1]], schema)
+    return [part, *(leaf for option in part.get("anyOf", ()) for leaf in _leaves(option, schema))]
 
 
 def _check_references(config: Config) -> None:

@@ -1,9 +1,9 @@
 """Types of config values with their ranges, and the reading of checked records from JSON."""
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from annotated_types import Ge, Gt, Le, MinLen
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import AfterValidator, ConfigDict, TypeAdapter
 
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
@@ -11,6 +11,16 @@ Share = Annotated[float, Ge(0), Le(1)]
 Count = Annotated[int, Ge(1)]
 Seed = Annotated[int, Ge(0)]
 Name = Annotated[str, MinLen(1)]
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    twice = sorted({repr(value) for value in values if values.count(value) > 1})
+    if twice:
+        raise ValueError(f"{twice[0]} is there twice; give each value once")
+    return values
+
+
+Distinct: Final = AfterValidator(_distinct)  # of a list whose values become keys of rows
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, final
 from annotated_types import MinLen
 from pydantic import ConfigDict
 
-from equinox.config.checks import STRICT, Count, Name, NonNegative, Positive, Seed, Share
+from equinox.config.checks import STRICT, Count, Distinct, Name, NonNegative, Positive, Seed, Share
 
 
 @final
@@ -21,8 +21,8 @@ class Fleet:
     intervals: Count  # of a day
     mean_load: Share
     peak_to_trough: Positive
-    balancers: Annotated[tuple[Name, ...], MinLen(1)]
-    schedulings: Annotated[tuple[Name, ...], MinLen(1)]
+    balancers: Annotated[tuple[Name, ...], MinLen(1), Distinct]
+    schedulings: Annotated[tuple[Name, ...], MinLen(1), Distinct]
     pack_load: Share  # load to which "pack" fills an accelerator
     profile: Name  # of the day: "cosine", or a trace file
 
@@ -37,12 +37,12 @@ class Sensitivity:
     design: Name
     workload: Name
     batching: Name
-    loads: Annotated[tuple[Positive, ...], MinLen(1)]
-    training_batch: tuple[Count, ...]
-    dram_gb_per_s: tuple[Positive, ...]
-    instruction_folds: tuple[Count, ...]
-    arrivals: tuple[Name, ...]
-    adaptive_timeout: tuple[NonNegative, ...]
+    loads: Annotated[tuple[Positive, ...], MinLen(1), Distinct]
+    training_batch: Annotated[tuple[Count, ...], Distinct]
+    dram_gb_per_s: Annotated[tuple[Positive, ...], Distinct]
+    instruction_folds: Annotated[tuple[Count, ...], Distinct]
+    arrivals: Annotated[tuple[Name, ...], Distinct]
+    adaptive_timeout: Annotated[tuple[NonNegative, ...], Distinct]
 
 
 @final
@@ -53,16 +53,16 @@ class Colocation:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     encoding: Name
-    designs: Annotated[tuple[Name, ...], MinLen(1)]
+    designs: Annotated[tuple[Name, ...], MinLen(1), Distinct]
     #: inference services, files in config/workloads, each alone; the fleet's is the first
-    workloads: Annotated[tuple[Name, ...], MinLen(1)]
+    workloads: Annotated[tuple[Name, ...], MinLen(1), Distinct]
     training_workload: Name | None = None  # None: each service trains its own network
     training_batch: Count
     arrivals: Name = "poisson"  # a process or a trace: see `colocation.arrivals.make_arrivals`
-    batchings: Annotated[tuple[Name, ...], MinLen(1)]
-    schedulings: Annotated[tuple[Name, ...], MinLen(1)]
-    loads: Annotated[tuple[Positive, ...], MinLen(1)]
-    seeds: Annotated[tuple[Seed, ...], MinLen(1)]
+    batchings: Annotated[tuple[Name, ...], MinLen(1), Distinct]
+    schedulings: Annotated[tuple[Name, ...], MinLen(1), Distinct]
+    loads: Annotated[tuple[Positive, ...], MinLen(1), Distinct]
+    seeds: Annotated[tuple[Seed, ...], MinLen(1), Distinct]
     requests: Count  # measured in a run, after warm-up, at least
     batches: Count  # measured in a run, in requests of full batches, at least
     iterations: (

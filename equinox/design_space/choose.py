@@ -14,7 +14,7 @@ from equinox.accelerator import (
     leakage_w,
     power_w,
 )
-from equinox.config.design_space import DesignSpace
+from equinox.config.design_space import DesignSpace, limit_name
 from equinox.design_space.grid import dram_byte_per_s_of, sram_byte_of
 from equinox.design_space.sweep import evaluate
 
@@ -52,11 +52,6 @@ def choose_designs(
         designs["dram_byte_per_s"] = dram_byte_per_s_of(config)
         designs = _add_fixed_point(designs, config, technology, workload)
     return designs.drop(columns="bound_by", errors="ignore").reset_index(drop=True)
-
-
-def limit_name(limit_us: float) -> str:
-    """Return the name of the design whose service time is limited to `limit_us`."""
-    return f"{limit_us:g}us"
 
 
 def family(points: pd.DataFrame, config: DesignSpace) -> list[Any]:

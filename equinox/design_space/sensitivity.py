@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from equinox.accelerator import CONTROLLER, Technology, Workload, area_mm2, power_w
-from equinox.config.design_space import Budget, DesignSpace
-from equinox.design_space.choose import accelerator_of, fixed_point_twin, limit_name
+from equinox.config.design_space import Budget, DesignSpace, limit_name
+from equinox.design_space.choose import accelerator_of, fixed_point_twin
 from equinox.design_space.search import search
 
 #: The encoding that the product's own is compared with at equal service time.

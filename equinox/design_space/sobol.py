@@ -8,8 +8,8 @@ import pandas as pd
 from scipy.stats import qmc
 
 from equinox.accelerator import CONTROLLER, Machines, Technology, Workload, area_mm2, power_w
-from equinox.config.design_space import DesignSpace
-from equinox.design_space.choose import FIXED_POINT, limit_name
+from equinox.config.design_space import DesignSpace, limit_name
+from equinox.design_space.choose import FIXED_POINT
 from equinox.design_space.grid import machines_of, scan
 from equinox.design_space.search import search
 from equinox.design_space.sweep import serve

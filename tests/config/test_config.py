@@ -35,7 +35,10 @@ def test_an_unknown_scale_is_named_with_those_that_exist():
         ({"training": {"tasks": {"mlp": {"epochs": "ten"}}}}, r"training.tasks.mlp.epochs = 'ten'"),
         ({"training": {"runs": {"cnn": {"fp32": 1}}}}, r"runs names the task 'cnn'"),
         ({"design_space": {"budget": {"power_w": None}}}, r"budget.power_w = None: .*valid number"),
-        ({"nonsense": 1}, r"nonsense = 1: unknown key"),
+        ({"nonsense": 1}, r"nonsense = 1: unknown key; known keys: colocation, data_dir"),
+        ({"colocation": {"sensitivity": {"zz": 1}}}, r"zz = 1: unknown key; .*: adaptive_timeout"),
+        ({"training": {"tasks": {"mlp": {"awd": {"zz": 1}}}}}, r"zz = 1: .*: activation_penalty"),
+        ({"colocation": {"seeds": [1, 1]}}, r"colocation.seeds = \[1, 1\]: 1 is there twice"),
         ({"data_dir": "/no/such/folder"}, r"data_dir = '/no/such/folder': there is no such folder"),
     ],
 )
