@@ -174,7 +174,7 @@ def _suggest(location: tuple[int | str, ...]) -> str:
 def _known_keys(location: tuple[int | str, ...]) -> set[str]:
     """Return the keys of the section that `location` is in."""
     schema = _ADAPTER.json_schema()
-    parts = [schema]
+    parts: list[Mapping[str, Any]] = [schema]
     for key in location:
         known = {name for part in parts for name in part.get("properties", {})}
         inside = [part.get("properties", {}).get(key) for part in parts]
