@@ -66,8 +66,12 @@ def plain_numbers() -> FuncFormatter:
 
 
 def log_if_wide(axes: Axes) -> None:
-    """Make the y axis logarithmic, labeled in plain numbers, if what is drawn spans enough."""
-    low, high = axes.dataLim.intervaly
+    """Make the y axis logarithmic, labeled in plain numbers, if what is drawn spans enough.
+
+    What panels that share the axis draw counts.
+    """
+    drawn = [panel.dataLim.intervaly for panel in axes.get_shared_y_axes().get_siblings(axes)]
+    low, high = min(ends[0] for ends in drawn), max(ends[1] for ends in drawn)
     if low <= 0 or high < _WIDE * low:
         return
     axes.set_yscale("log")

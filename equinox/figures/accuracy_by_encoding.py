@@ -17,7 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from equinox.figures._differences import as_points, draw_margin, draw_outcome, outcome_legend
+from equinox.figures._differences import as_points, draw_margin, draw_outcome, outcome_handles
+from equinox.figures._lines import top_legend
 from equinox.figures._select import final_epochs, of_several_tasks, require
 from equinox.figures._style import PAGE_IN, look, metric, new_figure, ordered
 
@@ -48,7 +49,7 @@ def plot(
         axes.set_yticks(range(len(encodings)), [look(name).label for name in encodings])
         axes.set_ylim(len(encodings) - 0.5, -0.5)
         axes.set_ylabel("Encoding")
-    outcome_legend(figure, rows["outcome"])
+    top_legend(figure, columns=3, handles=outcome_handles(rows["outcome"]))
     return figure
 
 
