@@ -73,7 +73,7 @@ def product_files(root: Path) -> list[str]:
 
 
 def date_of(root: Path) -> str:
-    """Return the day (ISO 8601) of the commit at `root`; of a plain copy, that of its newest file."""
+    """Return the day (ISO 8601) of the commit at `root`; or of the newest file of a plain copy."""
     if (root / ".git").exists():
         command = ["git", "-C", str(root), "log", "-1", "--format=%cs"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
