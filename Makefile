@@ -3,11 +3,12 @@ PYTHON ?= python3
 SCALE ?= default
 BIN = .venv/bin
 
+SET ?=
 .PHONY: reproduce verify test lint help docs site artifact clean
 .DEFAULT_GOAL := help
 
 help: ## say what can be made; once installed, also figures, tables, experiments, scales
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /: /'
+	@grep -hE '^[a-z_%]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /: /'
 	@test ! -e .venv/installed || $(BIN)/python -m equinox.report describe --results results
 
 .venv/installed: pyproject.toml constraints.txt
@@ -19,6 +20,9 @@ help: ## say what can be made; once installed, also figures, tables, experiments
 reproduce: .venv/installed ## the whole evaluation, then its claims table (SCALE=smoke: 3 minutes)
 	$(BIN)/snakemake --config scale=$(SCALE)
 	@cat results/$(SCALE)/claims.md
+
+fig_%: .venv/installed ## one figure; with SET="design_space__budget__power_w=150" one of your own
+	$(BIN)/snakemake $@ --config scale=$(SCALE) $(if $(SET),experiment=mine) $(SET)
 
 verify: .venv/installed ## compare the last run, scale default, with the reference run
 	$(BIN)/python -m equinox.report.verify --tables results/default/tables --reference docs/reference-run

@@ -13,6 +13,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/design_space.smk"
 include: "workflow/rules/colocation.smk"
+include: "workflow/rules/experiments.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 

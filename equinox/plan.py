@@ -13,6 +13,7 @@ from equinox.colocation.policies import POLICIES
 from equinox.config import CONFIG_DIR, Config, load_config
 from equinox.config.colocation import Colocation
 from equinox.encodings.formats import ENCODINGS, get_encoding
+from equinox.tables import SOURCES
 
 
 def load_plan(overrides: Mapping[str, Any]) -> Config:
@@ -69,14 +70,34 @@ def scale_of(config: Config) -> Config:
     return load_config({"scale": config.scale})
 
 
-def training_name(config: Config) -> str:
-    """Return the folder of the training runs: that of the scale, unless a run differs from it.
+def training_folders(config: Config) -> dict[tuple[str, str], str]:
+    """Return the folder of each training run, by task and encoding.
 
-    An experiment that changes hardware alone trains nothing again.
+    It is that of the scale, unless the scale has no such run: an experiment that changes hardware
+    alone trains nothing again, one that adds an encoding trains in that one alone.
     """
     scale = scale_of(config)
-    same = set(map(repr, config.training_jobs())) <= set(map(repr, scale.training_jobs()))
-    return scale.name if same else config.name
+    known = scale.training_jobs()
+    return {
+        (job.name, job.encoding): scale.name if job in known else config.name
+        for job in config.training_jobs()
+    }
+
+
+def comparisons(config: Config, results: Path = Path("results")) -> tuple[str, ...]:
+    """Return the tables that set an experiment beside its scale; none without an experiment.
+
+    Its designs always; operating points where `results` have those of the scale; accuracy where
+    they have it and the experiment trains runs of its own.
+    """
+    if not config.experiment:
+        return ()
+    own = {"colocation_comparison"}
+    if config.name in training_folders(config).values():
+        own.add("accuracy_comparison")
+    tables = results / config.scale / "tables"
+    there = [name for name, table in SOURCES.items() if (tables / f"{table}.parquet").exists()]
+    return ("comparison", *(name for name in there if name in own))
 
 
 def _names(config: Config) -> Iterator[tuple[str, str, Collection[str]]]:

@@ -30,7 +30,10 @@ def show_progress(folders: Sequence[Path], cores: Callable[[], int]) -> None:
         usual = handler.formatter
         if handler.name == HANDLER and usual is not None and type(usual) is DefaultFormatter:
             formatter = ProgressFormatter(
-                read_benchmarks(folders), cores, quiet_progress="CI" in os.environ
+                read_benchmarks(folders),
+                cores,
+                results=folders[0].parent,
+                quiet_progress="CI" in os.environ,
             )
             for kept in ("quiet", "show_failed_logs"):
                 setattr(formatter, kept, getattr(usual, kept))
@@ -42,11 +45,17 @@ class ProgressFormatter(DefaultFormatter):  # type: ignore[misc] # Snakemake has
     """Snakemake's messages, with time left in place of jobs' numbers."""
 
     def __init__(
-        self, benchmarks: pd.DataFrame, cores: Callable[[], int], *, quiet_progress: bool
+        self,
+        benchmarks: pd.DataFrame,
+        cores: Callable[[], int],
+        *,
+        results: Path,
+        quiet_progress: bool,
     ) -> None:
         super().__init__()
         self._benchmarks = benchmarks
         self._cores = cores
+        self._results = results
         self._quiet_progress = quiet_progress
         self._started = time.monotonic()
         self._rules: dict[int, str] = {}  # of jobs that were started
@@ -83,14 +92,17 @@ class ProgressFormatter(DefaultFormatter):  # type: ignore[misc] # Snakemake has
         return ""
 
     def format_progress(self, msg: dict[str, Any]) -> str:
-        """Return jobs done and time left; with `quiet_progress` for each tenth only."""
+        """Return jobs done and time left, at the end where the results are.
+
+        With `quiet_progress` for each tenth only.
+        """
         done, total = msg["done"], msg["total"]
         tenth = 10 * done // max(total, 1)
         if self._quiet_progress and tenth == self._tenth:
             return ""
         self._tenth = tenth
         left = self.left_s(time.monotonic() - self._started)
-        words = "" if done == total else f", about {in_words(left)} left"
+        words = f": {self._results}" if done == total else f", about {in_words(left)} left"
         return f"[{time.strftime('%H:%M:%S')}] {done} of {total} jobs done{words}"
 
     def left_s(self, elapsed_s: float) -> float:

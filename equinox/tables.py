@@ -43,6 +43,20 @@ _DESIGN = (
 )
 
 
+#: Tables that set one of an experiment beside that of its scale: name, and the table that is set.
+SOURCES: Mapping[str, str] = {
+    "accuracy_comparison": "equivalence",
+    "colocation_comparison": "operating_points",
+}
+_EXPERIMENT = text("experiment", "the scale, or scale@experiment")
+
+
+def _beside(name: str, table: Table) -> Table:
+    row = f"{table.row}, in an experiment or in the scale that it changes"
+    return Table(name, row, ("experiment", *table.key), (_EXPERIMENT, *table.columns))
+
+
+_SOURCE_TABLES = {table.name: table for table in (EQUIVALENCE, *COLOCATION_TABLES)}
 _BOUNDS = (("", ""), ("_low", ", lower 95 % bound"), ("_high", ", upper 95 % bound"))
 
 TABLES: Mapping[str, Table] = {
@@ -81,8 +95,9 @@ TABLES: Mapping[str, Table] = {
             "comparison",
             "a named design of an experiment, or of the scale that it changes",
             ("experiment", "design", "encoding"),
-            (text("experiment", "the scale, or scale@experiment"), *_DESIGN),
+            (_EXPERIMENT, *_DESIGN),
         ),
+        *(_beside(name, _SOURCE_TABLES[source]) for name, source in SOURCES.items()),
         Table(
             "breakdown",
             "one component of a named design",

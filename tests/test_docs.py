@@ -6,7 +6,9 @@ import re
 import subprocess
 import sys
 from dataclasses import fields
+from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
@@ -57,6 +59,29 @@ def test_the_commands_of_the_tutorial_and_guides_have_a_plan():
             words, shell=True, cwd=ROOT, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{line}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+
+
+@pytest.mark.workflow
+def test_the_readme_changes_a_figure_in_one_command_that_trains_nothing():
+    (line,) = (
+        line.partition("   #")[0]
+        for part in blocks(ROOT / "README.md", "sh")
+        for line in part.splitlines()
+        if line.startswith("make fig_")
+    )
+    told = subprocess.run(
+        f"{line} --dry-run", shell=True, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    command = told.stdout.splitlines()[-1].replace(
+        ".venv/bin/snakemake", f"{sys.executable} -m snakemake --dry-run"
+    )
+    done = subprocess.run(
+        command, shell=True, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    plan = done.stdout + done.stderr
+    assert done.returncode == 0, plan
+    assert re.search(r"^fig_pareto_front +1$", plan, re.MULTILINE)
+    assert not re.search(r"^train +\d", plan, re.MULTILINE)
 
 
 def test_the_tour_runs():
@@ -121,8 +146,44 @@ def test_the_site_builds_without_a_warning_and_every_link_leads_somewhere(site, 
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    inventory = (tmp_path / "objects.inv").read_bytes()
-    assert inventory.startswith(b"# Sphinx inventory")
-    outside = re.compile(r'<(?:script|link|img)[^>]+(?:src|href)="https?://(?!equinox)')
-    for page in tmp_path.rglob("*.html"):
-        assert not outside.search(page.read_text(encoding="utf-8")), page
+    pages = {path: Page(path) for path in tmp_path.rglob("*.html")}
+    assert [link for page in pages.values() for link in page.dead_links(pages)] == []
+    assert [link for page in pages.values() for link in page.loaded if "//" in link] == []
+    documented = set().union(*(page.ids for page in pages.values()))
+    assert [name for name in public_names() if name not in documented] == []
+
+
+class Page(HTMLParser):
+    """A page of the built site: its anchors, links, and what it loads."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path, self.ids, self.links, self.loaded = path, set(), set(), set()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        self.ids |= {given[name] for name in ("id", "name") if given.get(name)}
+        for name in ("href", "src"):
+            if given.get(name):
+                (self.links if tag == "a" else self.loaded).add(given[name])
+
+    def dead_links(self, pages):
+        """Return the links to files or anchors of the site that are not there."""
+        for link in sorted(self.links | self.loaded):
+            address = urlsplit(link)
+            if address.scheme or address.netloc:
+                continue  # checked by people: the test has no network
+            target = (self.path.parent / unquote(address.path)).resolve()
+            target = target if address.path else self.path
+            anchors = pages[target].ids if target in pages else {""}
+            if not target.exists() or unquote(address.fragment) not in {"", *anchors}:
+                yield f"{self.path.name}: {link}"
+
+
+def public_names():
+    """Return the full names of all public functions and classes but those of packages."""
+    for path in MODULES:
+        if not any(part.startswith("_") for part in path.relative_to(ROOT).with_suffix("").parts):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            yield from (f"{name}.{node.name}" for node in public_functions(path))

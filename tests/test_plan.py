@@ -5,7 +5,7 @@ import re
 import pytest
 
 from equinox.config import CONFIG_DIR
-from equinox.plan import load_plan, training_name
+from equinox.plan import comparisons, load_plan, training_folders
 
 
 @pytest.mark.parametrize("scale", ["default", "smoke", "full"])
@@ -17,17 +17,36 @@ def test_every_scale_names_only_what_there_is(scale):
 def test_every_experiment_has_a_plan_says_what_it_teaches_and_trains_only_if_it_must(path):
     config = load_plan({"experiment": path.stem})
     assert config.name == f"default@{path.stem}"
-    trains = path.stem == "mx"  # the one that adds encodings to train
-    assert training_name(config) == ("default@mx" if trains else "default")
+    own = {run for run, folder in training_folders(config).items() if folder == config.name}
+    formats = {"mxint8", "mxfp8_e4m3", "mxfp4"}  # what the scale does not train in
+    mx = {(task, encoding) for task in ("mlp", "resnet") for encoding in formats}
+    assert own == (mx if path.stem == "mx" else set())
     assert re.search(r"^#.*\bTeaches\b", path.read_text(), re.MULTILINE)
 
 
 def test_an_experiment_on_training_has_runs_of_its_own():
     changed = {"training": {"tasks": {"mlp": {"epochs": 2}}}}
-    assert training_name(load_plan({"experiment": "short", **changed})) == "default@short"
+    folders = training_folders(load_plan({"experiment": "short", **changed}))
+    assert folders["mlp", "fp32"] == "default@short"
+    assert folders["resnet", "fp32"] == "default"
     fewer = {"training": {"runs": {"mlp": {"fp32": 6}}}}
-    assert training_name(load_plan({"experiment": "fewer", **fewer})) == "default"
-    assert training_name(load_plan(changed)) == "default"
+    assert set(training_folders(load_plan({"experiment": "fewer", **fewer})).values()) == {
+        "default"
+    }
+    assert set(training_folders(load_plan(changed)).values()) == {"default"}
+
+
+def test_an_experiment_is_compared_in_what_it_has_of_its_own_and_the_scale_has_too(tmp_path):
+    more_power, mx = (load_plan({"experiment": name}) for name in ("more_power", "mx"))
+    assert comparisons(load_plan({}), tmp_path) == ()
+    assert comparisons(mx, tmp_path) == ("comparison",)
+    tables = tmp_path / "default" / "tables"
+    tables.mkdir(parents=True)
+    for name in ("equivalence", "operating_points"):
+        (tables / f"{name}.parquet").touch()
+    assert comparisons(more_power, tmp_path) == ("comparison", "colocation_comparison")
+    everything = ("comparison", "accuracy_comparison", "colocation_comparison")
+    assert comparisons(mx, tmp_path) == everything
 
 
 @pytest.mark.parametrize(

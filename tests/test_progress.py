@@ -1,6 +1,7 @@
 """What a run says: how long it takes, how far it is, and of a failed job its own words."""
 
 import logging
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -8,6 +9,7 @@ from snakemake.logging import DefaultFormatter
 
 from equinox.progress import HANDLER, ProgressFormatter, own_message, show_progress
 
+RESULTS = Path("results/default")
 TRACEBACK = """Reading the config
 Traceback (most recent call last):
   File "a.py", line 3, in <module>
@@ -22,7 +24,7 @@ def formatter():
     columns = ["job", "stage", "wall_s", "cpu_s", "memory_mib"]
     rows = [("train/mlp/fp32", "train", 100.0, 90.0, 1.0), ("claims", "claims", 5.0, 4.0, 1.0)]
     benchmarks = pd.DataFrame(rows, columns=columns)
-    return ProgressFormatter(benchmarks, lambda: 2, quiet_progress=False)
+    return ProgressFormatter(benchmarks, lambda: 2, results=RESULTS, quiet_progress=False)
 
 
 def info(formatter, job, rule):
@@ -49,11 +51,15 @@ def test_time_left_is_that_of_earlier_runs_then_that_of_this_one(formatter):
     assert formatter.format_job_finished({"job_id": 7, "msg": ""}) == ""
     assert formatter.left_s(20.0) == pytest.approx(60)  # a quarter took 20 s
     assert "1 of 4 jobs done, about" in formatter.format_progress({"done": 1, "total": 4})
-    assert formatter.format_progress({"done": 4, "total": 4}).endswith("4 of 4 jobs done")
+    assert formatter.format_progress({"done": 4, "total": 4}).endswith(
+        f"4 of 4 jobs done: {RESULTS}"
+    )
 
 
 def test_in_ci_progress_is_told_for_each_tenth_only(formatter):
-    quiet = ProgressFormatter(formatter._benchmarks, lambda: 1, quiet_progress=True)
+    quiet = ProgressFormatter(
+        formatter._benchmarks, lambda: 1, results=RESULTS, quiet_progress=True
+    )
     told = [quiet.format_progress({"done": done, "total": 100}) for done in range(1, 101)]
     assert sum(map(bool, told)) == 10
 

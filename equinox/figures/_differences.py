@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from equinox.figures._lines import entry, top_legend
+from equinox.figures._lines import entry
 from equinox.figures._style import BLACK, GRAY
 
 OUTCOMES = {  # outcome: marker, and whether it is filled
@@ -58,8 +58,8 @@ def draw_outcome(
     )
 
 
-def outcome_legend(figure: Figure, outcomes: Iterable[str]) -> None:
-    """Name the marks of the `outcomes` that are drawn."""
+def outcome_handles(outcomes: Iterable[str]) -> list[Line2D]:
+    """Return legend entries for the marks of `outcomes`."""
     drawn = set(outcomes)
     handles = []
     for name, (marker, filled) in OUTCOMES.items():
@@ -67,4 +67,4 @@ def outcome_legend(figure: Figure, outcomes: Iterable[str]) -> None:
             handle = entry(f"{name}", BLACK, linestyle="none", marker=marker)
             handle.set_markerfacecolor(BLACK if filled else "white")
             handles.append(handle)
-    top_legend(figure, columns=3, handles=handles)
+    return handles

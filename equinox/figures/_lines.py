@@ -16,13 +16,18 @@ from equinox.figures._style import BLACK, Look
 _WIDE = 4.0  # a log axis has enough round numbers to label from this ratio of its ends on
 
 
-def draw_line(axes: Axes, series: pd.DataFrame, look: Look) -> None:
-    """Draw mean over the index of `series`, with a band from low to high."""
+def draw_line(axes: Axes, series: pd.DataFrame, look: Look, *, width: float | None = None) -> None:
+    """Draw mean over the index of `series`, with a band from low to high.
+
+    Where lines may coincide, each has a smaller `width` (pt) than those drawn before: `widths`.
+    """
     seaborn.lineplot(
         x=series.index,
         y=series["mean"],
         color=look.color,
         marker=look.marker,
+        markersize=None if width is None else 2.5 + width,
+        linewidth=width,
         markeredgewidth=0,
         label=look.label,
         legend=False,
@@ -31,6 +36,11 @@ def draw_line(axes: Axes, series: pd.DataFrame, look: Look) -> None:
     axes.fill_between(
         series.index, series["low"], series["high"], color=look.color, alpha=0.2, linewidth=0
     )
+
+
+def widths(count: int) -> list[float]:
+    """Return the widths (pt) of `count` lines of which the later ones may cover the earlier."""
+    return [1.2 + 0.6 * (count - 1 - index) for index in range(count)]
 
 
 def mark_level(
@@ -56,8 +66,12 @@ def plain_numbers() -> FuncFormatter:
 
 
 def log_if_wide(axes: Axes) -> None:
-    """Make the y axis logarithmic, labeled in plain numbers, if what is drawn spans enough."""
-    low, high = axes.dataLim.intervaly
+    """Make the y axis logarithmic, labeled in plain numbers, if what is drawn spans enough.
+
+    What panels that share the axis draw counts.
+    """
+    drawn = [panel.dataLim.intervaly for panel in axes.get_shared_y_axes().get_siblings(axes)]
+    low, high = min(ends[0] for ends in drawn), max(ends[1] for ends in drawn)
     if low <= 0 or high < _WIDE * low:
         return
     axes.set_yscale("log")

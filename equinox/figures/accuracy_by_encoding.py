@@ -3,7 +3,8 @@
 Runs are paired by seed: a small dot is a pair, the bar the 90 % confidence interval of the mean
 difference, the gray band the margin that was stated not to matter. A filled mark is equivalent to
 FP32 by two one-sided tests at level 0.05, a cross differs, a hollow mark is undecided; words say
-how many runs diverged, and an arrow points at what lies beyond the axis. The thesis states that
+how many runs diverged, an arrow points at what lies beyond the axis, and a row without a mark was
+not trained. The thesis states that
 8-bit mantissas with 16-bit storage (hbfp8_16) train as FP32 does. Stored weights are rounded to
 nearest unless the name says stochastic. Fashion-MNIST stands in for CIFAR-100, SVHN and ImageNet,
 and the State of the Union addresses for Penn Treebank.
@@ -16,7 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from equinox.figures._differences import as_points, draw_margin, draw_outcome, outcome_legend
+from equinox.figures._differences import as_points, draw_margin, draw_outcome, outcome_handles
+from equinox.figures._lines import top_legend
 from equinox.figures._select import final_epochs, of_several_tasks, require
 from equinox.figures._style import PAGE_IN, look, metric, new_figure, ordered
 
@@ -47,7 +49,7 @@ def plot(
         axes.set_yticks(range(len(encodings)), [look(name).label for name in encodings])
         axes.set_ylim(len(encodings) - 0.5, -0.5)
         axes.set_ylabel("Encoding")
-    outcome_legend(figure, rows["outcome"])
+    top_legend(figure, columns=3, handles=outcome_handles(rows["outcome"]))
     return figure
 
 
@@ -68,7 +70,7 @@ def _draw_task(
     axes.set_title(f"{look(final['task'].iloc[0]).label} ({reference})")
     axes.set_xlabel(f"{label.split(' (')[0]} less fp32's ({unit})")
     low, high = axes.dataLim.intervalx
-    low, high = max(-end, min(low, -margin)), min(end, max(high, margin))
+    low, high = max(-2 * end, min(low, -margin)), min(2 * end, max(high, margin))
     axes.set_xlim(low - 0.3 * margin, high + margin)
     axes.xaxis.set_major_locator(MaxNLocator(5))
 

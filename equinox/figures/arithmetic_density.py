@@ -27,7 +27,7 @@ def plot(published: Mapping[str, float], density: pd.DataFrame) -> Figure:
     """Draw area of fp32 over area, by block: a line per encoding, a panel per model."""
     require(density[density["encoding"] == "fp32"], "density", "fp32, which others are relative to")
     models = ordered(density["model"])
-    figure = new_figure(PAGE_IN, 2.6)
+    figure = new_figure(PAGE_IN, 2.8)
     panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
     for axes, model in zip(panels, models, strict=True):
         area_um2 = density[density["model"] == model].pivot_table(
@@ -39,7 +39,7 @@ def plot(published: Mapping[str, float], density: pd.DataFrame) -> Figure:
         _mark_published(axes, area_um2, published)
         axes.set_title(look(model).label)
     panels[0].set_ylabel("MACs per area over fp32 (×)")
-    top_legend(figure, columns=5)
+    top_legend(figure, columns=3)
     return figure
 
 

@@ -1,10 +1,11 @@
-"""Batching policies in the 500 us design.
+"""Batching policies in the 500 µs design.
 
 Tail latency and the share of cycles that training gets, over load, under the priority scheduler;
-shaded bands are 95 % intervals over seeds. Requests wait long for a full batch when load is low;
-adaptive batching, as in the Equinox paper, issues an incomplete batch instead and pays for it with
-padding. A request of a recurrent network is one row of the array, so that an incomplete batch takes
-as long as a full one; an image has many rows, and a batch of few images can be shortened.
+shaded bands are 95 % intervals over seeds, and lines that coincide lie on wider ones. Requests wait
+long for a full batch when load is low; adaptive batching, as in the Equinox paper, issues an
+incomplete batch instead and pays for it with padding. A request of a recurrent network is one row
+of the array, so that an incomplete batch takes as long as a full one; an image has many rows, and a
+batch of few images can be shortened.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from equinox.figures._lines import draw_line, log_if_wide, top_legend
+from equinox.figures._lines import draw_line, log_if_wide, top_legend, widths
 from equinox.figures._select import REFERENCE_DESIGN, operating_points, with_interval
 from equinox.figures._style import PAGE_IN, look, new_figure, ordered
 
@@ -44,10 +45,13 @@ def plot(published: Mapping[str, float], points: pd.DataFrame) -> Figure:
 
 
 def _draw_service(left: Axes, right: Axes, rows: pd.DataFrame) -> None:
-    for batching in ordered(rows["batching"]):
+    names = ordered(rows["batching"])
+    for batching, width in zip(names, widths(len(names)), strict=True):
         mine = rows[rows["batching"] == batching]
-        draw_line(left, with_interval(mine, "load", "p99_latency_us"), look(batching))
-        draw_line(right, with_interval(mine, "load", "training_share", scale=100), look(batching))
+        latency_us = with_interval(mine, "load", "p99_latency_us")
+        draw_line(left, latency_us, look(batching), width=width)
+        training = with_interval(mine, "load", "training_share", scale=100)
+        draw_line(right, training, look(batching), width=width)
     log_if_wide(left)
     right.set_ylim(0, None)
     for axes in (left, right):

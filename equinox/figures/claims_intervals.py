@@ -36,9 +36,16 @@ def plot(published: Mapping[str, float], claims: pd.DataFrame) -> Figure:
     axes = figure.subplots()
     for position, row in rows.iterrows():
         _draw_claim(axes, int(str(position)), row)
+    axes.annotate(
+        *("here (published)", (_LAST + 0.08, -0.75)),
+        va="center",
+        ha="left",
+        fontsize=6,
+        weight="bold",
+    )
     axes.axvline(1, color=BLACK, linestyle=":", linewidth=0.8, zorder=2)
     axes.set_yticks(range(len(rows)), [_name(claim) for claim in rows["id"]])
-    axes.set(ylim=(len(rows) - 0.4, -0.6), xlim=(_FIRST, _LAST + 1.0))
+    axes.set(ylim=(len(rows) - 0.4, -1.1), xlim=(_FIRST, _LAST + 1.0))
     axes.set_xticks(np.arange(0, _LAST, 0.5))
     axes.set(xlabel="Reproduced over published (×)", ylabel="Claim")
     axes.grid(visible=False, axis="y")
@@ -63,8 +70,13 @@ def _draw_claim(axes: Axes, position: int, row: pd.Series) -> None:
     axes.barh(position, last - first, left=first, height=0.8, color=PALE, alpha=0.7, zorder=0)
     value = row["reproduced"] / base
     if not np.isnan(row["low"]):
-        interval = np.clip([row["low"] / base, row["high"] / base], _FIRST, _LAST)
-        axes.hlines(position, *interval, color=style.color, linewidth=1.6)
+        low, high = row["low"] / base, row["high"] / base
+        axes.hlines(
+            position, *np.clip([low, high], _FIRST, _LAST), color=style.color, linewidth=1.6
+        )
+        for end, beyond, marker in ((_FIRST, low < _FIRST, "<"), (_LAST, high > _LAST, ">")):
+            if beyond:
+                axes.plot(end, position, marker, color=style.color, markersize=3)
     inside = _FIRST <= value <= _LAST
     axes.plot(
         *(np.clip(value, _FIRST, _LAST), position),

@@ -1,6 +1,6 @@
 """What training beside inference, and its price, hang on.
 
-One parameter at a time at the 500 us design and the LSTM, under the priority scheduler: training
+One parameter at a time at the 500 µs design and the LSTM, under the priority scheduler: training
 relative to a dedicated accelerator that is changed as well (upper row), and the increase of the
 99th percentile over inference alone (lower row), at three loads; bars are 95 % intervals. Larger
 training batches help where they fill whole multiples of the array's rows; DRAM bounds training
@@ -69,7 +69,13 @@ def _draw(axes: Axes, rows: pd.DataFrame, parameter: str, value: str, color: str
         mine = mine.assign(order=mine["setting"].astype(float)).sort_values("order")
     half = (mine[f"{value}_high"] - mine[f"{value}_low"]) / 2
     axes.errorbar(
-        range(len(mine)), 100 * mine[value], yerr=100 * half, color=color, marker="o", linewidth=1
+        range(len(mine)),
+        100 * mine[value],
+        yerr=100 * half,
+        color=color,
+        marker="o",
+        linestyle="none" if parameter in _NAMES else "-",
+        linewidth=1,
     )
     names = [_short(name) for name in mine["setting"]]
     crowded = max(map(len, names), default=0) > 4 or len(names) > 6

@@ -1,6 +1,6 @@
 """What the cycles of the matrix unit are spent on, over load.
 
-The 500 us design with inference alone, and with training under the priority scheduler. The thesis
+The 500 µs design with inference alone, and with training under the priority scheduler. The thesis
 argues that online services leave most cycles idle and that training can have them. Padding is rows
 of a batch without a request; stalled is work that waits for operands or results.
 """

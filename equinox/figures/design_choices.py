@@ -1,6 +1,6 @@
 """The claimed ratios over the choices that decide them, the published value marked.
 
-Left: throughput of the 500 us design over the latency-optimal one, over what a bank of SRAM reads
+Left: throughput of the 500 µs design over the latency-optimal one, over what a bank of SRAM reads
 in a cycle for its capacity; a dot for each bank, a line through the means of each source of read
 energies. Right: power and area that the uniform encoding adds, over the width of a dot-product
 unit, to which the search is confined. No choice was made to meet a published value: the default is

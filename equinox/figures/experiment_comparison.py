@@ -11,9 +11,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
+from equinox.figures._experiments import experiment_looks
 from equinox.figures._lines import plain_numbers, top_legend
 from equinox.figures._select import REFERENCE_ENCODING, most_frequent, require
-from equinox.figures._style import BLUE, GRAY, PAGE_IN, VERMILION, look, new_figure, ordered
+from equinox.figures._style import PAGE_IN, look, new_figure, ordered
 
 TABLES = ("comparison",)
 
@@ -23,8 +24,6 @@ _PANELS = {  # column: label and factor from the table's unit to the axis'
     "service_time_us": ("Service time (µs)", 1.0),
     "power_w": ("Power (W)", 1.0),
 }
-_COLORS = (GRAY, VERMILION, BLUE)
-_MARKERS = ("s", "D", "o")
 
 
 def plot(published: Mapping[str, float], comparison: pd.DataFrame) -> Figure:
@@ -35,7 +34,7 @@ def plot(published: Mapping[str, float], comparison: pd.DataFrame) -> Figure:
     encoding = REFERENCE_ENCODING if known else most_frequent(comparison["encoding"])
     shown = comparison[comparison["encoding"] == encoding]
     designs = ordered(shown["design"])
-    names = sorted(shown["experiment"].unique(), key=_scale_first)
+    looks = experiment_looks(shown["experiment"])
     figure = new_figure(PAGE_IN, 1.1 + 0.25 * len(designs))
     panels = figure.subplots(1, len(_PANELS), sharey=True)
     panels[2].set_xscale("log")
@@ -43,13 +42,13 @@ def plot(published: Mapping[str, float], comparison: pd.DataFrame) -> Figure:
     panels[2].xaxis.set_minor_locator(NullLocator())
     panels[2].xaxis.set_major_formatter(plain_numbers())
     for axes, (column, (label, factor)) in zip(panels, _PANELS.items(), strict=True):
-        for index, name in enumerate(names):
+        for name, style in looks.items():
             values = shown[shown["experiment"] == name].set_index("design")[column] * factor
             axes.plot(
                 [values.get(design) for design in designs],
                 range(len(designs)),
-                color=_COLORS[index % len(_COLORS)],
-                marker=_MARKERS[index % len(_MARKERS)],
+                color=style.color,
+                marker=style.marker,
                 linestyle="none",
                 alpha=0.8,
                 label=name,
@@ -60,9 +59,5 @@ def plot(published: Mapping[str, float], comparison: pd.DataFrame) -> Figure:
     panels[0].set_yticks(range(len(designs)), [look(name).label for name in designs])
     panels[0].set_ylim(len(designs) - 0.5, -0.5)
     panels[0].set_ylabel("Design")
-    top_legend(figure, columns=max(len(names), 1))
+    top_legend(figure, columns=len(looks))
     return figure
-
-
-def _scale_first(name: str) -> tuple[bool, str]:
-    return "@" in name, name

@@ -16,9 +16,11 @@ from matplotlib.figure import Figure
 
 from equinox.figures._differences import as_points
 from equinox.figures._select import require
-from equinox.figures._style import COLUMN_IN, look, new_figure
+from equinox.figures._style import BLACK, COLUMN_IN, look, new_figure
 
 TABLES = ("equivalence",)
+
+_DARK = 0.2  # a cell from this share of the largest value on has white letters
 
 
 def plot(published: Mapping[str, float], equivalence: pd.DataFrame) -> Figure:
@@ -38,8 +40,10 @@ def plot(published: Mapping[str, float], equivalence: pd.DataFrame) -> Figure:
     axes.imshow(cells, cmap="RdBu_r", norm=norm, aspect="auto", origin="lower", alpha=0.75)
     for (line, column), value in np.ndenumerate(cells.to_numpy()):
         runs = float(diverged.to_numpy(float)[line, column])
-        text = f"{runs:.0f} div." if runs > 0 else "" if np.isnan(value) else f"{value:+.2g}"
-        axes.text(column, line, text, ha="center", va="center", fontsize=7)
+        number = f"{value:+.2g}".replace("-", "−")
+        text = f"{runs:.0f} div." if runs > 0 else "" if np.isnan(value) else number
+        color = "white" if abs(value) > _DARK * top else BLACK
+        axes.text(column, line, text, ha="center", va="center", fontsize=7, color=color)
     axes.grid(visible=False)
     axes.set_xticks(range(len(cells.columns)), [str(bits) for bits in cells.columns])
     axes.set_yticks(range(len(cells)), [str(bits) for bits in cells.index])

@@ -3,7 +3,7 @@
 A line is a design with the priority scheduler and adaptive batches, bands are 95 % intervals over
 seeds; a dotted line is where full batches back to back saturate it. Further right serves more
 requests with one machine, further down serves them sooner. The thesis' point is the distance
-between the latency-optimal design and that of 500 us.
+between the latency-optimal design and that of 500 µs.
 """
 
 from collections.abc import Mapping

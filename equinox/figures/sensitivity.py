@@ -1,6 +1,6 @@
 """What the published ratios rest on.
 
-Left: throughput of the 500 us design over the latency-optimal one, with one constant at a time at
+Left: throughput of the 500 µs design over the latency-optimal one, with one constant at a time at
 its low or high value, or with another choice for an assumption. Right: every ratio with all
 constants drawn at once; star: the published value. The works give one number for each; the
 intervals show which of them the unpublished constants decide.
@@ -25,6 +25,7 @@ from equinox.figures._style import (
     PAGE_IN,
     SKY,
     VERMILION,
+    constant_label,
     new_figure,
 )
 
@@ -110,7 +111,7 @@ def _draw_tornado(axes: Axes, tornado: pd.DataFrame, start: float) -> None:
                 color, half = (SKY, 0.16) if setting["setting"] == "low" else (BLUE, -0.16)
                 axes.barh(row - half, value - start, height=0.3, left=start, color=color)
     axes.axvline(start, color=BLACK, linewidth=0.8)
-    axes.set_yticks(range(len(constants)), [name.replace("_", " ") for name in constants])
+    axes.set_yticks(range(len(constants)), [constant_label(name) for name in constants])
     axes.set_ylim(len(constants) - 0.4, -0.6)
     axes.tick_params(axis="y", labelsize=6)
     axes.grid(visible=False, axis="y")

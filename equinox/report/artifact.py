@@ -8,7 +8,8 @@ import logging
 import os
 import subprocess
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,16 @@ def write_artifact(root: Path, results: Path, output: Path) -> None:
         inside = path.relative_to(results)
         if inside.parts[0] not in ("logs", "benchmarks") and not path.name.startswith("."):
             files[f"results/{results.name}/{inside.as_posix()}"] = path.read_bytes()
-    crate = describe_crate(files, code=code_version(root), commit=git_commit(root))
+    crate = describe_crate(
+        files, code=code_version(root), commit=git_commit(root), date=date_of(root)
+    )
     files[METADATA] = json.dumps(crate, indent=1, sort_keys=True).encode()
     sums = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items())]
     files[CHECKSUMS] = "".join(sums).encode()
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f".{output.name}.partial")
-    _write_tar(partial, top, files)
+    runnable = {name for name in files if os.access(root / name, os.X_OK)}
+    _write_tar(partial, top, files, runnable)
     os.replace(partial, output)
     logging.info("artifact: %s, %d files", output, len(files))
 
@@ -68,7 +72,18 @@ def product_files(root: Path) -> list[str]:
     return sorted(path.as_posix() for path in found if not skipped & set(path.parts))
 
 
-def describe_crate(files: Mapping[str, bytes], *, code: str, commit: str) -> dict[str, Any]:
+def date_of(root: Path) -> str:
+    """Return the day (ISO 8601) of the commit at `root`; or of the newest file of a plain copy."""
+    if (root / ".git").exists():
+        command = ["git", "-C", str(root), "log", "-1", "--format=%cs"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    newest = max((root / name).stat().st_mtime for name in product_files(root))
+    return datetime.fromtimestamp(newest, tz=UTC).date().isoformat()
+
+
+def describe_crate(
+    files: Mapping[str, bytes], *, code: str, commit: str, date: str
+) -> dict[str, Any]:
     """Return the RO-Crate metadata of `files`: the workflow, and each file with kind and size.
 
     Source: RO-Crate 1.1 (researchobject.org/ro-crate), Workflow RO-Crate profile 1.0.
@@ -102,6 +117,8 @@ def describe_crate(files: Mapping[str, bytes], *, code: str, commit: str) -> dic
                 "@type": "Dataset",
                 "name": "Equinox: the evaluation of the ColTraIn thesis, with its results",
                 "description": f"Code sha256 {code}, git commit {commit}.",
+                "datePublished": date,
+                "author": {"@id": "#authors"},
                 "license": {"@id": "LICENSE"},
                 "mainEntity": {"@id": "Snakefile"},
                 "hasPart": [{"@id": "Snakefile"}, *({"@id": entry["@id"]} for entry in entries)],
@@ -112,13 +129,19 @@ def describe_crate(files: Mapping[str, bytes], *, code: str, commit: str) -> dic
                 "name": "The whole evaluation",
                 "programmingLanguage": {"@id": "#snakemake"},
             },
-            {"@id": "#snakemake", "@type": "ComputerLanguage", "name": "Snakemake"},
+            {
+                "@id": "#snakemake",
+                "@type": "ComputerLanguage",
+                "name": "Snakemake",
+                "url": "https://snakemake.readthedocs.io",
+            },
+            {"@id": "#authors", "@type": "Organization", "name": "The Equinox developers"},
             *entries,
         ],
     }
 
 
-def _write_tar(path: Path, top: str, files: Mapping[str, bytes]) -> None:
+def _write_tar(path: Path, top: str, files: Mapping[str, bytes], runnable: Set[str]) -> None:
     """Write files in order, with nothing in the archive that depends on when and by whom."""
     with (
         path.open("wb") as raw,
@@ -127,5 +150,5 @@ def _write_tar(path: Path, top: str, files: Mapping[str, bytes]) -> None:
     ):
         for name, data in sorted(files.items()):
             member = tarfile.TarInfo(f"{top}/{name}")
-            member.size, member.mode = len(data), 0o644
+            member.size, member.mode = len(data), 0o755 if name in runnable else 0o644
             archive.addfile(member, io.BytesIO(data))

@@ -9,8 +9,9 @@ from typing import Any, final
 
 import jinja2
 import pandas as pd
+import yaml
 
-from equinox.dependencies import figure_captions, figure_tables
+from equinox.dependencies import ROOT, figure_captions, figure_tables
 from equinox.report.chapters import Chapter, figure_of, read_chapters, shows
 from equinox.report.environment import sections
 from equinox.report.markdown import SIGNS, in_order, quantity
@@ -23,10 +24,12 @@ _NARROW_PT = 300.0  # figures up to this width are those of one column of a page
 #: Sections of the config that a table rests on, beside its chapter's other tables.
 _SIMULATED = (
     *("colocation", "operating_points", "saturation", "sites", "colocation_sensitivity", "fleet"),
+    "colocation_comparison",
 )
 RESTS_ON: Mapping[str, tuple[str, ...]] = {
     "accuracy": ("training",),
     "equivalence": ("training",),
+    "accuracy_comparison": ("training",),
     "claims": ("training", "design_space", "colocation"),
     **dict.fromkeys(_SIMULATED, ("design_space", "colocation")),
 }
@@ -98,7 +101,7 @@ def render_page(
             most_rows=MOST_ROWS,
             provenance=provenance,
             config=sections(config),
-            data=sorted(tables["accuracy"]["dataset"].unique()),
+            data=[_title_of(data) for data in sorted(tables["accuracy"]["dataset"].unique())],
         )
     )
 
@@ -158,6 +161,12 @@ def _view(
         sections=tuple(sorted(used)),
         claims=tuple(claims),
     )
+
+
+def _title_of(dataset: str) -> str:
+    """Return the name of data that come along; of others, that in the config."""
+    path = ROOT / "equinox" / "training" / "data" / dataset / "source.yaml"
+    return str(yaml.safe_load(path.read_text())["name"]) if path.exists() else dataset
 
 
 def _width_pt(svg: bytes) -> float:

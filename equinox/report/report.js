@@ -59,6 +59,7 @@ reveal();
 
 // The data of a figure, as a table, read from its download link when first opened.
 const cells = (line) => Array.from(line.matchAll(/(?:"((?:[^"]|"")*)"|([^,]*))(?:,|$)/g), (m) => m[1]?.replaceAll('""', '"') ?? m[2]).slice(0, line.endsWith(",") ? undefined : -1);
+const MOST_ROWS = 200; // of a figure's data that the page shows; a phone cannot hold all
 const fill = (box) => {
   const link = document.getElementById(box.dataset.from);
   const bytes = Uint8Array.from(atob(link.href.split(",")[1]), (c) => c.charCodeAt(0));
@@ -73,9 +74,12 @@ const fill = (box) => {
     top.append(header);
   }
   const body = table.createTBody();
-  for (const line of lines) {
+  for (const line of lines.slice(0, MOST_ROWS)) {
     const row = body.insertRow();
     head.forEach((_, index) => { row.insertCell().textContent = line[index] ?? ""; });
+  }
+  if (lines.length > MOST_ROWS) {
+    table.createCaption().textContent = `The first ${MOST_ROWS} of ${lines.length} rows; the download has all.`;
   }
   makeSortable(table);
   box.replaceChildren(table);

@@ -43,6 +43,22 @@ _KEYS: Mapping[str, Mapping[str, Sequence[object]]] = {
         "design": _DESIGNS,
         "encoding": ("hbfp8_16", "bf16"),
     },
+    "accuracy_comparison": {
+        "experiment": ("default", "default@mx"),
+        "task": ("mlp", "resnet", "lstm"),
+        "encoding": (*_ENCODINGS[1:], "mxint8"),
+    },
+    "colocation_comparison": {
+        "experiment": ("default", "default@more_power"),
+        "design": ("50us", "500us"),
+        "encoding": ("hbfp8_16",),
+        "workload": ("lstm_2048_25", "resnet50"),
+        "training_task": ("own",),
+        "arrivals": ("poisson",),
+        "batching": ("adaptive",),
+        "scheduling": ("inference_only", "priority"),
+        "load": (0.1, 0.5, 0.9),
+    },
     "breakdown": {
         "design": (*_DESIGNS, "fixed_point_inference"),
         "encoding": ("hbfp8_16",),
@@ -130,8 +146,8 @@ def _draw(column: Column, rows: int, generator: np.random.Generator) -> object:
 
 
 def _adjust_equivalence(frame: pd.DataFrame) -> pd.DataFrame:
+    names = list(frame.columns)
     frame = _adjust_accuracy(frame.assign(seed=0, epoch=0, train_loss=0.0))
-    names = [column.name for column in TABLES["equivalence"].columns]
     text = frame["metric"] == "perplexity"
     frame = frame.assign(
         margin=np.where(text, 0.02, 0.005),
@@ -152,7 +168,7 @@ def _adjust_accuracy(frame: pd.DataFrame) -> pd.DataFrame:
     frame["value"] /= np.where(frame["task"] == "lstm", 10, 20_000)
     bits = {"fp32": 24, "bf16": 8, "bfp8": 8, "hbfp12_16": 12, "hbfp6_16": 6}
     by_prefix = frame["encoding"].str.extract(r"hbfp(\d+)")[0]
-    bits |= {"float_e5m2": 3, "float_e5m3": 4}
+    bits |= {"float_e5m2": 3, "float_e5m3": 4, "mxint8": 8}
     frame["exponent_bits"] = np.where(frame["encoding"].str.startswith("float"), 5, 10)
     frame["mantissa_bits"] = frame["encoding"].map(bits).fillna(by_prefix.astype(float)).astype(int)
     tiles = {"fp32": "value", "bf16": "value", "bfp8": "tensor"}
@@ -263,6 +279,8 @@ _ADJUST = {
     "pareto": _adjust_points,
     "designs": _adjust_points,
     "comparison": _adjust_points,
+    "accuracy_comparison": _adjust_equivalence,
+    "colocation_comparison": _adjust_points_of_load,
     "accuracy": _adjust_accuracy,
     "equivalence": _adjust_equivalence,
     "sensitivity": _adjust_sensitivity,

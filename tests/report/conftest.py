@@ -10,11 +10,11 @@ from equinox.config.checks import to_jsonable
 from equinox.figures._save import house_style, save_figure
 from equinox.report.claims import claims_table, read_claims
 from equinox.report.page import Drawing, render_page
-from equinox.tables import TABLES, check_table
+from equinox.tables import SOURCES, TABLES, check_table
 from tests.figures._tables import random_table
 
 DRAWN = ("latency_vs_load", "cycle_breakdown", "arithmetic_density")
-UNUSED = ("claims", "design_space", "comparison", "sites", "saturation")
+UNUSED = ("claims", "design_space", "comparison", *SOURCES, "sites", "saturation")
 STAGES = [name for name in TABLES if name not in UNUSED]
 
 

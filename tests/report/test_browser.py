@@ -5,6 +5,8 @@ import shutil
 import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+MOST_ROWS = 200  # of report.js
+SLOWEST_MS = 120_000  # on a machine that does other things too
 SCREENS = {"laptop": (1280, 800, "light"), "phone": (390, 844, "dark")}
 
 pytestmark = [
@@ -38,15 +40,16 @@ def page(request, browser, address):
     size = {"width": width, "height": height}
     context = browser.new_context(viewport=size, color_scheme=scheme, offline=True)
     page = context.new_page()
+    page.set_default_timeout(SLOWEST_MS)
     told, asked = [], []
     page.on("console", lambda message: told.append(message.text))
     page.on("pageerror", lambda error: told.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
     page.goto(address)
     yield page
+    context.close()
     assert told == []
     assert [url for url in asked if not url.startswith((address, "data:"))] == []
-    context.close()
 
 
 def shown(page):
@@ -56,8 +59,8 @@ def shown(page):
 def test_it_opens_without_a_word_or_a_request_and_fits_the_screen(page):
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= page.viewport_size["width"]
-    images = page.evaluate("[...document.images].map(i => (i.loading = 'eager', i.decode()))")
-    assert len(images) == 3
+    decoded = "Promise.all([...document.images].map(i => (i.loading = 'eager', i.decode())))"
+    assert len(page.evaluate(decoded)) == 3  # fails where one is no image
 
 
 def test_claims_filter_by_verdict_chapter_and_words(page, tables):
@@ -81,7 +84,7 @@ def test_claims_sort_by_number_both_ways_with_the_keyboard(page, tables):
     )
     for direction in ("ascending", "descending"):
         page.keyboard.press("Enter")
-        assert page.get_attribute("#claims-table th >> nth=1", "aria-sort") == direction
+        page.wait_for_selector(f"#claims-table th:nth-child(2)[aria-sort={direction}]")
         keys = page.evaluate(column)
         values = [float(key) for key in keys if key]
         assert values == sorted(values, reverse=direction == "descending")
@@ -94,7 +97,7 @@ def test_the_data_of_a_figure_open_as_a_table(page, drawings):
     rows = page.locator("#latency_vs_load details.data tbody tr")
     rows.first.wait_for()  # the page draws the table when it is told of the opening
     lines = drawings["latency_vs_load"].csv.decode().splitlines()
-    assert rows.count() == len(lines) - 1
+    assert rows.count() == min(len(lines) - 1, MOST_ROWS)
     head = page.locator("#latency_vs_load details.data th").all_inner_texts()
     assert head == lines[0].split(",")
     assert rows.first.locator("td").count() == len(head)
@@ -110,5 +113,7 @@ def test_a_link_to_a_claim_that_is_filtered_away_shows_it(page):
 
 def test_axe_finds_no_violation(page):
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    boxes = "[...document.querySelectorAll('details.data [data-from]')]"
+    page.wait_for_function(f"{boxes}.every(box => box.firstElementChild)")  # the data are there
     found = axe.Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     assert [(rule["id"], rule["impact"], rule["nodes"][0]["html"]) for rule in found] == []

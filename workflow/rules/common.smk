@@ -1,6 +1,7 @@
 # Config, and what a job depends on. No science here.
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -8,13 +9,13 @@ import grimp
 from snakemake.exceptions import WorkflowError
 
 from equinox.accelerator import technology_files
-from equinox.plan import load_plan, scale_of, training_name
+from equinox.plan import comparisons, load_plan, scale_of, training_folders
 from equinox.config.checks import to_jsonable
 from equinox import dependencies
 from equinox.dependencies import ROOT, figure_captions, figure_tables
 from equinox.progress import show_progress
 from equinox.report.environment import code_version
-from equinox.tables import TABLES as DECLARED_TABLES
+from equinox.tables import SOURCES, TABLES as DECLARED_TABLES
 from equinox.training.layouts import LAYOUTS, describe_missing
 
 if not os.access(".", os.W_OK):
@@ -30,7 +31,12 @@ except ValueError as error:
     raise WorkflowError(str(error)) from None
 
 # A comparison with the scale needs something else to compare.
-TABLES = [name for name in DECLARED_TABLES if CONFIG.experiment or name != "comparison"]
+COMPARISONS = comparisons(CONFIG)
+TABLES = [
+    name
+    for name in DECLARED_TABLES
+    if name in COMPARISONS or name not in ("comparison", *SOURCES)
+]
 FIGURES = {
     name: tables
     for name, tables in figure_tables().items()
@@ -44,7 +50,6 @@ IMPORTS = grimp.build_graph("equinox", cache_dir=None)
 
 pathvars:
     results=f"results/{CONFIG.name}",
-    training=f"results/{training_name(CONFIG)}",
 
 
 # A workflow that uses this one as a module says in its own words what it makes, and how far it is.

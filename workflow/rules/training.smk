@@ -1,19 +1,16 @@
-RUNS = [
-    (task, encoding) for task, runs in CONFIG.training.runs.items() for encoding in runs
-]
-
-
 rule train:
     input:
         code=code("equinox.training.__main__"),
         data=training_data,
     output:
-        "<training>/runs/{task}/{encoding}.parquet",
+        "results/{folder}/runs/{task}/{encoding}.parquet",
     log:
-        text="<training>/logs/train/{task}/{encoding}.log",
-        curve="<training>/logs/train/{task}/{encoding}.csv",
+        text="results/{folder}/logs/train/{task}/{encoding}.log",
+        curve="results/{folder}/logs/train/{task}/{encoding}.csv",
     benchmark:
-        "<training>/benchmarks/train/{task}/{encoding}.tsv"
+        "results/{folder}/benchmarks/train/{task}/{encoding}.tsv"
+    wildcard_constraints:
+        folder="|".join(map(re.escape, (CONFIG.name, CONFIG.scale))),
     group:
         "train"
     threads: training_processes
@@ -22,7 +19,7 @@ rule train:
         runtime=growing(CONFIG.training.runtime_min),
     params:
         job=training_job,
-        checkpoints=f"results/{training_name(CONFIG)}/checkpoints/{{task}}/{{encoding}}",
+        checkpoints="results/{folder}/checkpoints/{task}/{encoding}",
     message:
         "Train {wildcards.task} in {wildcards.encoding}: {threads} process(es)"
     shell:
@@ -39,7 +36,7 @@ for DATASET in fetched_datasets():
         output:
             LAYOUTS[DATASET].paths(CONFIG.data_dir),
         log:
-            f"<training>/logs/fetch_{DATASET}.log",
+            f"<results>/logs/fetch_{DATASET}.log",
         resources:
             mem_mb=1000,
             runtime=600,
@@ -56,7 +53,10 @@ for DATASET in fetched_datasets():
 rule collect_accuracy:
     input:
         code=code("equinox.tables"),
-        runs=[f"<training>/runs/{task}/{encoding}.parquet" for task, encoding in RUNS],
+        runs=[
+            f"results/{folder}/runs/{task}/{encoding}.parquet"
+            for (task, encoding), folder in training_folders(CONFIG).items()
+        ],
     output:
         "<results>/tables/accuracy.parquet",
     log:

@@ -1,0 +1,31 @@
+# An experiment beside its scale, in what both have; rule compare has the designs.
+for table in [name for name in COMPARISONS if name in SOURCES]:
+
+    rule:
+        name:
+            f"{table}"
+        input:
+            code=code("equinox.report.compare"),
+            tables=[
+                f"results/{CONFIG.scale}/tables/{SOURCES[table]}.parquet",
+                f"<results>/tables/{SOURCES[table]}.parquet",
+            ],
+        output:
+            f"<results>/tables/{table}.parquet",
+        log:
+            f"<results>/logs/{table}.log",
+        benchmark:
+            f"<results>/benchmarks/{table}.tsv"
+        group:
+            "figures"
+        resources:
+            mem_mb=growing(1000),
+            runtime=growing(5),
+        params:
+            table=table,
+            names=[CONFIG.scale, CONFIG.name],
+        message:
+            f"Set {SOURCES[table]} of the experiment beside those of the scale"
+        shell:
+            "python -m equinox.report.compare {params.table} --tables {input.tables}"
+            " --names {params.names} --output {output} 2>&1 | tee {log}"
