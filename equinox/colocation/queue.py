@@ -221,5 +221,6 @@ def _serve(
             start[request] = now
             completion[request] = free
         first = end
-    totals[:] = free, busy, training, batches
+    # One by one: numba compiles the message of a slice's shape mismatch, which takes 2 s.
+    totals[0], totals[1], totals[2], totals[3] = free, busy, training, batches
     return first
