@@ -40,6 +40,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from equinox.colocation.compiling import compile_quickly
 from equinox.colocation.policies import Action
 
 Integers = NDArray[np.int64]
@@ -80,10 +81,10 @@ SERVICE: Final = _integers(
 #: The machine: the cycle; when inference and training can issue, the guard stops training and the
 #: next batch may issue; who issued last; when the shared units are free; service, first request
 #: and rows of the batch in flight; `drain`; from when to when MMU cycles are counted: those of the
-#: batch in flight and of training, and the others; and events.
+#: batch in flight and of training, and the others; events; and batches and iterations that began.
 MACHINE: Final = _integers(
     "now infer_at train_at guard_at eligible infer_last simd_free dram_free service oldest rows "
-    "drain begin end used training stalled idle iterations instructions"
+    "drain begin end used training stalled idle instructions entered"
 )
 #: A mark: looks since it was set, and for how many it stays; the rows that the programs were in at
 #: the latest look.
@@ -96,11 +97,9 @@ CELLS: Final = (
     *(f"infer_{name}" for name in STREAM.fields),
     *(f"train_{name}" for name in STREAM.fields),
 )
-_NOW, _INFER_LAST = CELLS.index("now"), CELLS.index("infer_last")
-_SERVICE, _OLDEST = CELLS.index("service"), CELLS.index("oldest")
+_NOW, _INFER_LAST, _ENTERED = map(CELLS.index, ("now", "infer_last", "entered"))
 _USED, _TRAINING = CELLS.index("used"), CELLS.index("training")
 _STALLED, _IDLE = CELLS.index("stalled"), CELLS.index("idle")
-_ITERATIONS = CELLS.index("iterations")
 
 
 def _places(names: str) -> Integers:
@@ -122,12 +121,13 @@ _MOST_KEPT = 8  # looks inside a run
 
 # numba: its wheels bring their own code generator, so no C compiler is needed where this runs.
 # It takes about a millisecond a statement, and 40 for a function: hence few of both, records (not
-# arrays), and no wrappers of parts, which halves the time of the first call.
+# arrays), no wrappers of parts, and no counting of references, since nothing is allocated.
 _njit: Any = njit  # its types do not have these options
-_part = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy")
+_part = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy", _nrt=False)
 
 
-@_njit(cache=True, no_cfunc_wrapper=True, error_model="numpy")
+@compile_quickly
+@_njit(cache=True, no_cfunc_wrapper=True, error_model="numpy", _nrt=False)
 def run(
     code: Records,
     entries: Records,
@@ -156,7 +156,7 @@ def run(
     if infer.begun == 0:
         machine.infer_at = max(machine.eligible, max(infer.loaded, infer.result))
     while enough and (machine.infer_at < NEVER or machine.now < machine.end):
-        _take_periods(code, machine, streams, cells, marks, kept, kept_streams)
+        _take_periods(code, machine, infer, train, cells, marks, kept, kept_streams)
         now = machine.now
         mid_batch = infer.begun > 0 or infer.result > now
         state = (machine.infer_at <= now) + 2 * (machine.train_at <= now)
@@ -184,7 +184,7 @@ def run(
         _issue(code, streams[1 - infers], machine, cells, busy, unused, decision, seen)
         if not infers:
             machine.train_at = _ready(code, train, machine)
-            machine.iterations += 1 - train.begun
+            machine.entered += 1 - train.begun
             continue
         machine.infer_at = _ready(code, infer, machine)
         if infer.begun == 0:
@@ -265,6 +265,7 @@ def _form_batch(
         start[chosen, last] = now
         last += 1
     service.first, machine.oldest = last, first
+    machine.entered += 1
     machine.rows = service.rows if service.shortens else last - first
     entry = entries[chosen, last - first - 1]
     if entry.row != infer.home:  # the loads that ran ahead were those of the first program
@@ -347,15 +348,15 @@ def _issue(
 def _take_periods(
     code: Records,
     machine: Record,
-    streams: Records,
+    infer: Record,
+    train: Record,
     cells: Integers,
     marks: Records,
     kept: Integers,
     kept_streams: Records,
 ) -> None:
     """Look whether the state is that of a mark, and if so, take what repeats in one step."""
-    looked, level = marks[IN_RUN], IN_RUN
-    row, other = streams[0].next, streams[1].next
+    looked, level, row, other = marks[IN_RUN], IN_RUN, infer.next, train.next
     if row != looked.row or other != looked.other_row:
         looked.row, looked.other_row = row, other
         looked.kept = 0 if min(code[row].count, code[other].count) >= _SHORT else -1
@@ -364,26 +365,20 @@ def _take_periods(
         return
     mark, former = marks[level], kept[level]
     mark.looks += 1
-    repeats = 0
-    fresh = (
-        mark.kept <= 0
-        or former[_OLDEST] != machine.oldest
-        or former[_SERVICE] != machine.service
-        or former[_ITERATIONS] != machine.iterations
-    )
+    fresh, repeats = mark.kept <= 0 or former[_ENTERED] != machine.entered, 0
     if not fresh and former[_INFER_LAST] == machine.infer_last:
-        repeats = _repeats(code, machine, streams, cells, former, kept_streams[level])
+        repeats = _repeats(code, machine, infer, train, cells, former, kept_streams[level])
     if repeats > 0:
         later = repeats * (machine.now - former[_NOW])
         for place in COUNTS:
             cells[place] += repeats * (cells[place] - former[place])
         for place in TIMES:
             cells[place] += later
-        streams[0].issued = streams[1].issued = -1
-        if streams[0].begun:
-            machine.infer_at = _ready(code, streams[0], machine)
+        infer.issued = train.issued = -1
+        if infer.begun:
+            machine.infer_at = _ready(code, infer, machine)
         if machine.train_at < NEVER:
-            machine.train_at = _ready(code, streams[1], machine)
+            machine.train_at = _ready(code, train, machine)
     if repeats > 0 or fresh or mark.looks >= mark.kept:
         mark.kept = 1 if fresh else 2 * mark.kept
         if level == IN_RUN:
@@ -397,7 +392,8 @@ def _take_periods(
 def _repeats(
     code: Records,
     machine: Record,
-    streams: Records,
+    infer: Record,
+    train: Record,
     cells: Integers,
     former: Integers,
     former_streams: Records,
@@ -411,12 +407,10 @@ def _repeats(
         if left != then and (left > 0 or then > 0):
             return 0
     until = _sooner(_sooner(machine.begin, machine.end, before), machine.guard_at, before)
-    if streams[0].begun == 0:
+    if infer.begun == 0:
         until = _sooner(until, machine.infer_at, before)
-    repeats = (until - 1 - now) // (now - before)
-    for who in range(2):
-        repeats = min(repeats, _room(code, streams[who], former_streams[who]))
-    return repeats
+    room = min(_room(code, infer, former_streams[0]), _room(code, train, former_streams[1]))
+    return min(room, (until - 1 - now) // (now - before))
 
 
 @_part

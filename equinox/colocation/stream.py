@@ -97,6 +97,4 @@ def _advance(state: State, arrival: Integers, start: Integers, completion: Integ
     done = int(machine["oldest"] if state.streams[0]["begun"] else service["first"])
     machine["oldest"] -= done
     service["first"] -= done
-    if done:  # requests have other numbers now, by which a mark would know its batch
-        state.marks["kept"], state.marks["row"] = 0, -1
     return done
