@@ -5,8 +5,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from equinox.accelerator import technology_files
+from equinox.colocation.balancers import BALANCERS
 from equinox.colocation.batching import BATCHINGS
-from equinox.colocation.fleet import BALANCERS
 from equinox.colocation.policies import POLICIES
 from equinox.config import CONFIG_DIR, Config, load_config
 from equinox.encodings.formats import ENCODINGS, get_encoding
