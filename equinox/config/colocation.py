@@ -41,6 +41,7 @@ class Sensitivity:
     training_batch: tuple[Count, ...]
     dram_gb_per_s: tuple[Positive, ...]
     instruction_folds: tuple[Count, ...]
+    instruction_reduction: tuple[Count, ...] = ()
     arrivals: tuple[Name, ...]
     adaptive_timeout: tuple[NonNegative, ...]
 
@@ -72,6 +73,7 @@ class Colocation:
     adaptive_timeout: NonNegative  # in service times of a full batch
     guard_batches: Positive  # training stops while more batches than this wait
     instruction_folds: Count  # of training: what cannot be interrupted
+    instruction_reduction: Count | None = None  # values that a fold of training reduces, at most
     load_tolerance: Positive  # of the loads that are searched for
     #: p99 latency that a service must keep; one that is not listed has none
     latency_target_us: Mapping[Name, Positive]
