@@ -7,11 +7,11 @@ from typing import Any
 
 from equinox.accelerator import technology_files
 from equinox.colocation.arrivals import TRACE_SUFFIXES, make_arrivals
+from equinox.colocation.balancers import BALANCERS
 from equinox.colocation.batching import BATCHINGS
-from equinox.colocation.fleet import BALANCERS, COSINE
 from equinox.colocation.policies import POLICIES
 from equinox.config import CONFIG_DIR, Config, load_config
-from equinox.config.colocation import Colocation
+from equinox.config.colocation import COSINE, Colocation
 from equinox.encodings.formats import ENCODINGS, get_encoding
 from equinox.tables import SOURCES
 

@@ -5,6 +5,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from equinox.colocation.arrivals import check_times
+from equinox.colocation.compiling import compile_quickly
 
 Times = NDArray[np.float64]
 
@@ -42,6 +43,7 @@ def simulate_priority_queue(
 
 
 # numba: its wheels bring their own code generator, so no C compiler is needed where this runs.
+@compile_quickly
 @njit(cache=True)
 def _serve_classes(
     first: Times, second: Times, first_service: float, second_service: float, preempts: bool

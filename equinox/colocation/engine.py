@@ -40,6 +40,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from equinox.colocation.compiling import compile_quickly
 from equinox.colocation.policies import Action
 
 Integers = NDArray[np.int64]
@@ -79,64 +80,97 @@ SERVICE: Final = _integers(
 )
 #: The machine: the cycle; when inference and training can issue, the guard stops training and the
 #: next batch may issue; who issued last; when the shared units are free; service, first request
-#: and rows of the batch in flight; `drain`; MMU cycles by kind from `begin` to `end`, and events.
+#: and rows of the batch in flight; `drain`; from when to when MMU cycles are counted: those of the
+#: batch in flight and of training, and the others; events; and batches and iterations that began.
 MACHINE: Final = _integers(
     "now infer_at train_at guard_at eligible infer_last simd_free dram_free service oldest rows "
-    "drain begin end training stalled idle iterations instructions"
+    "drain begin end used training stalled idle instructions entered"
 )
-
-#: What a mark keeps beside copies of streams, machine and services (two of each): looks since it
-#: was set, and for how many it stays; the rows that the programs were in at the latest look.
+#: A mark: looks since it was set, and for how many it stays; the rows that the programs were in at
+#: the latest look.
 MARK: Final = _integers("looks kept row other_row")
 IN_RUN, BY_ROW = range(2)  # the marks
+
+#: The integers of machine, inference and training, one after the other: what a mark keeps.
+CELLS: Final = (
+    *MACHINE.fields,
+    *(f"infer_{name}" for name in STREAM.fields),
+    *(f"train_{name}" for name in STREAM.fields),
+)
+_NOW, _INFER_LAST, _ENTERED = map(CELLS.index, ("now", "infer_last", "entered"))
+_USED, _TRAINING = CELLS.index("used"), CELLS.index("training")
+_STALLED, _IDLE = CELLS.index("stalled"), CELLS.index("idle")
+
+
+def _places(names: str) -> Integers:
+    return np.array([CELLS.index(name) for name in names.split()])
+
+
+#: Cells that are times, of which only how far they are ahead matters; and those that count.
+TIMES: Final = _places(
+    "now simd_free dram_free infer_loaded infer_loaded_after infer_result "
+    "train_loaded train_loaded_after train_result"
+)
+COUNTS: Final = _places(
+    "used training stalled idle instructions infer_next infer_done infer_ahead infer_ahead_done "
+    "train_next train_done train_ahead train_ahead_done"
+)
+
 _SHORT = 5  # runs of fewer instructions are not worth a look
 _MOST_KEPT = 8  # looks inside a run
 
 # numba: its wheels bring their own code generator, so no C compiler is needed where this runs.
-# Records, not arrays, and parts without wrappers of their own compile in half the time.
+# It takes about a millisecond a statement, and 40 for a function: hence few of both, records (not
+# arrays), no wrappers of parts, and no counting of references, since nothing is allocated.
 _njit: Any = njit  # its types do not have these options
-_part = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_part = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy", _nrt=False)
 
 
-@njit(cache=True)
+@compile_quickly
+@_njit(cache=True, no_cfunc_wrapper=True, error_model="numpy", _nrt=False)
 def run(
     code: Records,
     entries: Records,
     decisions: Integers,
     services: Records,
-    streams: Records,
     machine: Record,
-    marks: tuple[Records, Records, Records, Records],
+    streams: Records,
+    cells: Integers,
+    marks: Records,
+    kept: Integers,
+    kept_streams: Records,
     arrival: Integers,
     start: Integers,
     completion: Integers,
 ) -> None:
     """Go on until all requests are served and `machine.end` is over, or more arrivals are needed.
 
-    `streams` are the inference and the training program; `entries` say where a batch of each
-    service and size begins; `arrival`, `start` and `completion` have a row for each service;
-    `marks` are two of `MARK`, and of copies of streams, machine and services. All but `code`,
-    `entries`, `decisions` and `arrival` are written to.
+    `streams` are the inference and the training program, and `cells` are they and `machine` as
+    integers: one memory. `entries` say where a batch of each service and size begins; `arrival`,
+    `start` and `completion` have a row for each service; `marks` are two of `MARK`, each with a row
+    of `kept`, former `cells`, whose streams are `kept_streams`. All but `code`, `entries`,
+    `decisions` and `arrival` are written to.
     """
     infer, train = streams[0], streams[1]
     enough = _look_ahead(services, arrival, machine)
     if infer.begun == 0:
         machine.infer_at = max(machine.eligible, max(infer.loaded, infer.result))
     while enough and (machine.infer_at < NEVER or machine.now < machine.end):
-        _take_periods(code, services, streams, machine, marks)
+        _take_periods(code, machine, infer, train, cells, marks, kept, kept_streams)
         now = machine.now
         mid_batch = infer.begun > 0 or infer.result > now
         state = (machine.infer_at <= now) + 2 * (machine.train_at <= now)
         state += 4 * (machine.guard_at <= now) + 8 * machine.infer_last
         decision = decisions[state + 16 * mid_batch + 32 * train.begun]
         stalls = mid_batch or (machine.train_at < NEVER and machine.guard_at > now)
+        unused = _STALLED if stalls else _IDLE
         if decision == _WAIT:
             then = _sooner(machine.infer_at, machine.train_at, now)
             then = _sooner(_sooner(then, machine.guard_at, now), infer.result, now)
             machine.now = _sooner(then, machine.end, now)
             if machine.now == NEVER:
                 break  # the policy serves nobody
-            _count_unused(machine, stalls, _inside(machine, now, machine.now))
+            cells[unused] += _inside(machine, now, machine.now)
             continue
         infers = decision & _INFER  # 1 or 0
         if infers and not mid_batch:
@@ -146,20 +180,21 @@ def run(
         seen = machine.train_at if infers else _sooner(machine.infer_at, infer.result, now)
         machine.infer_last = infers
         streams[infers].issued = -1  # of the other program
-        busy = _issue(code, streams[1 - infers], machine, decision, seen, stalls)
+        busy = _USED if infers else _TRAINING
+        _issue(code, streams[1 - infers], machine, cells, busy, unused, decision, seen)
         if not infers:
             machine.train_at = _ready(code, train, machine)
-            machine.training += busy
-            machine.iterations += 1 - train.begun
+            machine.entered += 1 - train.begun
             continue
-        service = services[machine.service]
         machine.infer_at = _ready(code, infer, machine)
-        service.used += busy
-        service.used_rows += busy * machine.rows
         if infer.begun == 0:
+            service = services[machine.service]
             for request in range(machine.oldest, service.first):
                 completion[machine.service, request] = infer.result
             service.batches += 1
+            service.used += machine.used
+            service.used_rows += machine.used * machine.rows
+            machine.used = 0
             machine.infer_at = max(machine.eligible, max(infer.loaded, infer.result))
 
 
@@ -175,14 +210,6 @@ def _sooner(event: int, other: int, now: int) -> Any:
 def _inside(machine: Record, first: int, last: int) -> Any:
     """Return how many of the cycles from `first` to `last` are counted."""
     return max(min(last, machine.end) - max(first, machine.begin), 0)
-
-
-@_part
-def _count_unused(machine: Record, stalls: bool, cycles: int) -> None:
-    if stalls:
-        machine.stalled += cycles
-    else:
-        machine.idle += cycles
 
 
 @_part
@@ -238,17 +265,12 @@ def _form_batch(
         start[chosen, last] = now
         last += 1
     service.first, machine.oldest = last, first
+    machine.entered += 1
     machine.rows = service.rows if service.shortens else last - first
     entry = entries[chosen, last - first - 1]
     if entry.row != infer.home:  # the loads that ran ahead were those of the first program
         infer.next, infer.done = entry.row, 0
         infer.ahead, infer.ahead_done = entry.ahead, entry.ahead_done
-
-
-@_part
-def _after(run: Record, row: int, done: int) -> tuple[int, int]:
-    """Return row and place in its run of the instruction that follows `done` of a run."""
-    return (row, done) if done < run.count else (run.follow, 0)
 
 
 @_part
@@ -264,11 +286,18 @@ def _ready(code: Records, own: Record, machine: Record) -> Any:
 
 @_part
 def _issue(
-    code: Records, own: Record, machine: Record, decision: int, seen: int, stalls: bool
-) -> Any:
+    code: Records,
+    own: Record,
+    machine: Record,
+    cells: Integers,
+    busy: int,
+    unused: int,
+    decision: int,
+    seen: int,
+) -> None:
     """Issue the next instruction of a program, and those after it that repeat it.
 
-    Return how many of their MMU cycles are counted.
+    `busy` is the cell where their MMU cycles are counted, `unused` that for cycles between them.
     """
     now, row, ahead = machine.now, code[own.next], code[own.ahead]
     result, loaded = now + row.mmu + machine.drain, now + row.mmu
@@ -278,11 +307,11 @@ def _issue(
     if ahead.load > 0:
         loaded = max(loaded, machine.dram_free) + ahead.load
         machine.dram_free = loaded
-    place, place_ahead, period = own.done + 1, own.ahead_done + 1, now - own.issued
+    place, period = own.done + 1, now - own.issued
     later = repeats = 0
     # The run has begun, its loads last on, and this issue shifts all that the one before left.
     if (
-        (own.issued >= 0 and own.ahead == own.next and place >= 2 and place_ahead == place + 2)
+        (own.issued >= 0 and own.ahead == own.next and place >= 2 and own.ahead_done == place + 1)
         and own.loaded_after - own.loaded == period
         and loaded - own.loaded_after == period
         and result - own.result == period
@@ -291,7 +320,7 @@ def _issue(
         until = _sooner(machine.begin, machine.end, own.issued)
         if decision < FIRM or period != row.mmu:
             until = _sooner(_sooner(until, seen, own.issued), machine.guard_at, own.issued)
-        repeats = min(row.count - place_ahead, max(until - 1 - now, 0) // period)
+        repeats = min(row.count - place - 2, max(until - 1 - now, 0) // period)
         later = repeats * period
     own.loaded, own.loaded_after = own.loaded_after + later, loaded + later
     own.result = result + later
@@ -300,97 +329,92 @@ def _issue(
     if row.load > 0:
         machine.dram_free += later
     own.issued, own.dram = now + later, machine.dram_free
-    busy = _inside(machine, now + later, now + later + row.mmu)
+    cells[busy] += _inside(machine, now + later, now + later + row.mmu)
     if repeats > 0 and machine.begin <= now < machine.end:
-        busy += repeats * row.mmu
-        _count_unused(machine, stalls, later - repeats * row.mmu)
+        cells[busy] += repeats * row.mmu
+        cells[unused] += later - repeats * row.mmu
     machine.now = now + later + row.mmu
     machine.instructions += 1 + repeats
-    own.ahead, own.ahead_done = _after(ahead, own.ahead, place_ahead + repeats)
-    own.next, own.done = _after(row, own.next, place + repeats)
+    own.done = place + repeats
+    if own.done == row.count:
+        own.next, own.done = row.follow, 0
+    own.ahead_done += 1 + repeats
+    if own.ahead_done == ahead.count:
+        own.ahead, own.ahead_done = ahead.follow, 0
     own.begun = own.done > 0 or own.next != own.home
-    return busy
 
 
 @_part
 def _take_periods(
     code: Records,
-    services: Records,
-    streams: Records,
     machine: Record,
-    marks: tuple[Records, Records, Records, Records],
+    infer: Record,
+    train: Record,
+    cells: Integers,
+    marks: Records,
+    kept: Integers,
+    kept_streams: Records,
 ) -> None:
     """Look whether the state is that of a mark, and if so, take what repeats in one step."""
-    looked = marks[0][IN_RUN]
-    row, other, level = streams[0].next, streams[1].next, IN_RUN
+    looked, level, row, other = marks[IN_RUN], IN_RUN, infer.next, train.next
     if row != looked.row or other != looked.other_row:
         looked.row, looked.other_row = row, other
         looked.kept = 0 if min(code[row].count, code[other].count) >= _SHORT else -1
         level = BY_ROW
     elif looked.kept < 0:
         return
-    mark, kept = marks[0][level], marks[2][level]
-    fresh = mark.kept <= 0 or kept.oldest != machine.oldest or kept.iterations != machine.iterations
+    mark, former = marks[level], kept[level]
     mark.looks += 1
-    taken = False
-    if not fresh:
-        taken = _take(code, services, streams, machine, marks[1][level], kept, marks[3][level])
-    if taken or fresh or mark.looks >= mark.kept:
+    fresh, repeats = mark.kept <= 0 or former[_ENTERED] != machine.entered, 0
+    if not fresh and former[_INFER_LAST] == machine.infer_last:
+        repeats = _repeats(code, machine, infer, train, cells, former, kept_streams[level])
+    if repeats > 0:
+        later = repeats * (machine.now - former[_NOW])
+        for place in COUNTS:
+            cells[place] += repeats * (cells[place] - former[place])
+        for place in TIMES:
+            cells[place] += later
+        infer.issued = train.issued = -1
+        if infer.begun:
+            machine.infer_at = _ready(code, infer, machine)
+        if machine.train_at < NEVER:
+            machine.train_at = _ready(code, train, machine)
+    if repeats > 0 or fresh or mark.looks >= mark.kept:
         mark.kept = 1 if fresh else 2 * mark.kept
         if level == IN_RUN:
             mark.kept = min(mark.kept, _MOST_KEPT)
         mark.looks = 0
-        marks[2][level] = machine
-        for who in range(2):
-            marks[1][level, who] = streams[who]
-        for number in range(len(services)):
-            marks[3][level, number] = services[number]
+        for place in range(len(cells)):
+            former[place] = cells[place]
 
 
 @_part
-def _take(
+def _repeats(
     code: Records,
-    services: Records,
-    streams: Records,
     machine: Record,
-    kept_streams: Records,
-    kept: Record,
-    kept_services: Records,
-) -> bool:
-    """Repeat what happened since the mark as often as it goes; return whether it did."""
-    now, before = machine.now, kept.now
-    if now <= before or machine.infer_last != kept.infer_last or machine.service != kept.service:
-        return False
-    room = min(_room(code, streams[0], kept_streams[0]), _room(code, streams[1], kept_streams[1]))
-    if room <= 0 or not (
-        max(machine.simd_free - now, 0) == max(kept.simd_free - before, 0)
-        and max(machine.dram_free - now, 0) == max(kept.dram_free - before, 0)
-    ):
-        return False
-    for who in range(2):
-        own, then = streams[who], kept_streams[who]
-        if not (
-            max(own.loaded - now, 0) == max(then.loaded - before, 0)
-            and max(own.loaded_after - now, 0) == max(then.loaded_after - before, 0)
-            and max(own.result - now, 0) == max(then.result - before, 0)
-        ):
-            return False
+    infer: Record,
+    train: Record,
+    cells: Integers,
+    former: Integers,
+    former_streams: Records,
+) -> Any:
+    """Return how often what happened since a mark repeats; 0 or less if it does not."""
+    now, before = machine.now, former[_NOW]
+    if now <= before:
+        return 0
+    for place in TIMES:
+        left, then = cells[place] - now, former[place] - before
+        if left != then and (left > 0 or then > 0):
+            return 0
     until = _sooner(_sooner(machine.begin, machine.end, before), machine.guard_at, before)
-    if streams[0].begun == 0:
+    if infer.begun == 0:
         until = _sooner(until, machine.infer_at, before)
-    repeats = min(room, max(until - 1 - now, 0) // (now - before))
-    if repeats <= 0:
-        return False
-    _repeat(services, streams, machine, kept_streams, kept, kept_services, repeats)
-    if streams[0].begun:
-        machine.infer_at = _ready(code, streams[0], machine)
-    if machine.train_at < NEVER:
-        machine.train_at = _ready(code, streams[1], machine)
-    return True
+    room = min(_room(code, infer, former_streams[0]), _room(code, train, former_streams[1]))
+    return min(room, (until - 1 - now) // (now - before))
 
 
 @_part
-def _room(code: Records, own: Record, then: Record) -> int:
+def _room(code: Records, own: Record, then: Record) -> Any:
     """Return how often a program can repeat what it did since a mark; -1 if it cannot."""
     rows, done = own.next - then.next, own.done - then.done
     if (
@@ -405,43 +429,8 @@ def _room(code: Records, own: Record, then: Record) -> int:
     if own.ahead < own.next or (own.ahead == own.next and own.ahead_done <= own.done):
         return -1  # its loads are in the next repetition of the program
     if rows == 0 and done > 0 and own.ahead == own.next:
-        return int((code[own.next].count - 1 - own.ahead_done) // done)
+        return (code[own.next].count - 1 - own.ahead_done) // done
     first = code[then.next]
     if rows > 0 and done == 0 and rows % first.body == 0 and own.ahead < first.body_end:
-        return int((first.body_end - 1 - own.ahead) // rows)
+        return (first.body_end - 1 - own.ahead) // rows
     return -1
-
-
-@_part
-def _repeat(
-    services: Records,
-    streams: Records,
-    machine: Record,
-    kept_streams: Records,
-    kept: Record,
-    kept_services: Records,
-    times: int,
-) -> None:
-    """Advance the state by `times` what it advanced since the mark."""
-    later = times * (machine.now - kept.now)
-    for who in range(2):
-        own, then = streams[who], kept_streams[who]
-        own.next += times * (own.next - then.next)
-        own.done += times * (own.done - then.done)
-        own.ahead += times * (own.ahead - then.ahead)
-        own.ahead_done += times * (own.ahead_done - then.ahead_done)
-        own.loaded += later
-        own.loaded_after += later
-        own.result += later
-        own.issued = -1
-    machine.now += later
-    machine.simd_free += later
-    machine.dram_free += later
-    machine.training += times * (machine.training - kept.training)
-    machine.stalled += times * (machine.stalled - kept.stalled)
-    machine.idle += times * (machine.idle - kept.idle)
-    machine.instructions += times * (machine.instructions - kept.instructions)
-    for number in range(len(services)):
-        service, then = services[number], kept_services[number]
-        service.used += times * (service.used - then.used)
-        service.used_rows += times * (service.used_rows - then.used_rows)

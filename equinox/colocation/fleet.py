@@ -1,6 +1,6 @@
 """A day of a fleet of accelerators, from simulated operating points."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -9,25 +9,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from equinox.colocation.arrivals import read_trace
+from equinox.colocation.balancers import BALANCERS
 from equinox.colocation.replications import ALONE
 from equinox.colocation.site import DEDICATED, find_design
-from equinox.config.colocation import Colocation, Fleet
+from equinox.config.colocation import COSINE, Colocation, Fleet
 
 Values = NDArray[np.float64]
 HOURS: Final = 24.0
-COSINE: Final = "cosine"
 _SECONDS = 3600.0  # of an hour
-
-#: How a fleet's load is spread: load and fleet size -> accelerators that serve, in each interval.
-#: A new balancer is one entry.
-BALANCERS: Mapping[str, Callable[[Values, Fleet], Values]] = {
-    # all serve, at the fleet's load
-    "even": lambda load, fleet: np.full(len(load), float(fleet.accelerators)),
-    # as few as can serve with `pack_load` each
-    "pack": lambda load, fleet: np.clip(
-        np.ceil(load * fleet.accelerators / fleet.pack_load - 1e-9), 1, fleet.accelerators
-    ),
-}
 
 
 @final

@@ -6,7 +6,7 @@ instructions that follow each other are one entry of a program with a count.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import final
 
@@ -111,22 +111,47 @@ def keeps_weights(machine: Accelerator, workload: Workload) -> bool:
 
 
 def training_program(
-    machine: Accelerator, products: Sequence[TrainingProduct], *, folds: int = 1
+    machine: Accelerator,
+    products: Sequence[TrainingProduct],
+    *,
+    folds: int = 1,
+    reduction: int | None = None,
 ) -> Program:
     """Return a training iteration, `Workload.training(...)`, as instructions of `folds` folds.
 
     An instruction of training is what inference can wait for at most; the last of a product is
-    shorter if folds are left over. The bytes of a product, results included, cross DRAM in equal
+    shorter if folds are left over. A fold reduces at most `reduction` values, if that is given: a
+    weight gradient reduces over all samples and positions of the batch, and is cut into parts whose
+    sums leave the arrays and are added by the SIMD unit, an operation an output and part. The bytes of a product, results included, cross DRAM in equal
     shares before its instructions, but for a rest of cycles before the first ones. Rows that a
     training batch leaves empty take time all the same and count as training.
 
     Raises:
-        ValueError: `folds` is not positive.
+        ValueError: `folds` or `reduction` is not positive.
     """
     if folds < 1:
         raise ValueError(f"folds is {folds}; an instruction has 1 or more")
-    parts = [_runs(machine, product, folds) for product in products]
+    if reduction is not None and reduction < 1:
+        raise ValueError(f"reduction is {reduction}; a fold reduces 1 value or more")
+    parts = [_runs(machine, _cut(product, reduction), folds) for product in products]
     return _join(machine, parts, op=sum(product.op for product in products))
+
+
+def _cut(product: TrainingProduct, reduction: int | None) -> TrainingProduct:
+    """Return `product` as repetitions that reduce at most `reduction` values each.
+
+    Dependent ones stay whole: only the last of their parts would wait for the product before.
+    """
+    parts = 1 if reduction is None or product.dependent else ceil(product.k / reduction)
+    if parts == 1:
+        return product
+    return replace(
+        product,
+        k=ceil(product.k / parts),
+        repeat=product.repeat * parts,
+        dram_byte=product.dram_byte / parts,
+        simd_op=(product.simd_op + (parts - 1) * product.m * product.n) / parts,
+    )
 
 
 def _operands(machine: Accelerator) -> tuple[Format, Format]:

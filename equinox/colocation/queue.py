@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from equinox.colocation.arrivals import check_times, mark_last
 from equinox.colocation.batching import batch_timeout
+from equinox.colocation.compiling import compile_quickly
 from equinox.colocation.tally import add_values, new_tally, tallied_quantile
 
 Times = NDArray[np.float64]
@@ -178,6 +179,7 @@ def _batch_durations(batch_s: ArrayLike, max_batch: int) -> Times:
 
 
 # numba: its wheels bring their own code generator, so no C compiler is needed where this runs.
+@compile_quickly
 @njit(cache=True)
 def _serve(
     arrival: Times,
@@ -221,5 +223,6 @@ def _serve(
             start[request] = now
             completion[request] = free
         first = end
-    totals[:] = free, busy, training, batches
+    # One by one: numba compiles the message of a slice's shape mismatch, which takes 2 s.
+    totals[0], totals[1], totals[2], totals[3] = free, busy, training, batches
     return first

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from equinox.tables import TABLES
 
@@ -32,7 +32,7 @@ def summarize_replications(colocation: pd.DataFrame) -> pd.DataFrame:
     count = groups.size()
     points = pd.DataFrame({"replications": count, "weights": groups["weights"].first()})
     deviation = groups[list(_WITH_INTERVAL)].std(ddof=1)
-    student_t = pd.Series(stats.t.ppf((1 + _CONFIDENCE) / 2, count - 1), index=count.index)
+    student_t = pd.Series(stdtrit(count - 1, (1 + _CONFIDENCE) / 2), index=count.index)
     for name in _WITH_INTERVAL:
         half: pd.Series = deviation[name] * student_t / np.sqrt(count)
         low, high = means[name] - half, means[name] + half

@@ -136,7 +136,7 @@ def simulate_services(
 
 def count_cycles(state: State, training: Program) -> Cycles:
     """Return what `state` has counted in its window."""
-    machine, services = state.machine[0], state.services
+    machine, services = state.machine, state.services
     rows = int((services["used_rows"] // services["rows"]).sum())
     window_cycles = int(machine["end"] - machine["begin"])
     iterations = float(machine["training"] / training.total_mmu_cycles)

@@ -1,6 +1,7 @@
 """A machine with the programs that share it: their times, work and power alone."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, final
 
 import numpy as np
@@ -99,14 +100,17 @@ def place(
     training_workload: Workload,
 ) -> Site:
     """Return `machine` with its programs; training is measured against `dedicated`."""
-    batch, encoding, folds = config.training_batch, config.encoding, config.instruction_folds
-    fits = training_workload.weight_byte(encoding) < dedicated.sram_byte
-    best = training_program(
-        dedicated, training_workload.training(batch, encoding=encoding, resident=fits), folds=folds
+    batch, encoding = config.training_batch, config.encoding
+    make = partial(
+        training_program,
+        folds=config.instruction_folds,
+        reduction=config.instruction_reduction,
     )
+    fits = training_workload.weight_byte(encoding) < dedicated.sram_byte
+    best = make(dedicated, training_workload.training(batch, encoding=encoding, resident=fits))
     products = training_workload.training(batch, encoding=encoding)
     inference = inference_program(machine, workload)
-    training = training_program(machine, products, folds=folds)
+    training = make(machine, products)
     completions = np.unique(_saturate(inference, machine.rows).completion_cycle)
     return Site(
         machine=machine,

@@ -18,6 +18,7 @@ Integers = NDArray[np.int64]
 Records = NDArray[np.void]
 Record = Any  # one of them
 
+_OF_MACHINE: Final = len(engine.MACHINE)  # cells of the machine, the first
 MAX_BODY: Final = 4  # rows of a repeated body, such as a step of a recurrent layer, at most
 
 
@@ -83,9 +84,19 @@ class State:
     entries: Records
     decisions: Integers
     services: Records
-    streams: Records
-    machine: Records  # one
-    marks: tuple[Records, Records, Records, Records]
+    cells: Integers  # `engine.CELLS`
+    marks: Records
+    kept: Integers  # cells of each mark
+
+    @property
+    def machine(self) -> Record:
+        """The machine's cells by name; written to as well."""
+        return self.cells[:_OF_MACHINE].view(engine.MACHINE)[0]
+
+    @property
+    def streams(self) -> Records:
+        """The cells of the inference and the training program by name; written to as well."""
+        return self.cells[_OF_MACHINE:].view(engine.STREAM)
 
     def copy(self) -> "State":
         """Return a state that runs on by itself."""
@@ -98,9 +109,12 @@ class State:
             self.entries,
             self.decisions,
             self.services,
+            self.machine,
             self.streams,
-            self.machine[0],
+            self.cells,
             self.marks,
+            self.kept,
+            self.kept[:, _OF_MACHINE:].view(engine.STREAM),
             arrival,
             start,
             completion,
@@ -126,29 +140,25 @@ def first_state(
         raise ValueError(f"window is {window}; it must begin at 0 or later and end after that")
     decisions = decision_table(get_policy(scheduling))
     code, entries, drain = _assemble(services, training)
-    streams, machine = np.zeros(2, engine.STREAM), np.zeros(1, engine.MACHINE)
-    homes = (entries["row"][0, services[0].rows - 1], len(code) - len(training.table()))
-    actives = [bool((decisions == action).any()) for action in (Action.INFER, Action.TRAIN)]
-    for stream, home, active in zip(streams, homes, actives, strict=True):
-        _begin(code, stream, machine, int(home), active)
-    machine["train_at"] = streams[1]["loaded"] if actives[1] else engine.NEVER
-    machine["drain"], (machine["begin"], machine["end"]) = drain, window
-    return State(
+    state = State(
         code=code,
         entries=entries,
         decisions=_mark_firm(decisions),
         services=np.array(
             [_row(*item, ORDERS[order]) for item in enumerate(services)], engine.SERVICE
         ),
-        streams=streams,
-        machine=machine,
-        marks=(
-            np.full(2, -1, engine.MARK),
-            np.zeros((2, 2), engine.STREAM),
-            np.zeros(2, engine.MACHINE),
-            np.zeros((2, len(services)), engine.SERVICE),
-        ),
+        cells=np.zeros(len(engine.CELLS), np.int64),
+        marks=np.full(2, -1, engine.MARK),
+        kept=np.zeros((2, len(engine.CELLS)), np.int64),
     )
+    streams, machine = state.streams, state.machine
+    homes = (entries["row"][0, services[0].rows - 1], len(code) - len(training.table()))
+    actives = [bool((decisions == action).any()) for action in (Action.INFER, Action.TRAIN)]
+    for stream, home, active in zip(streams, homes, actives, strict=True):
+        _begin(code, stream, machine, int(home), active)
+    machine["train_at"] = streams[1]["loaded"] if actives[1] else engine.NEVER
+    machine["drain"], (machine["begin"], machine["end"]) = drain, window
+    return state
 
 
 def _assemble(services: Sequence[Service], training: Program) -> tuple[Records, Records, int]:
@@ -205,14 +215,14 @@ def repeated_bodies(table: Integers) -> Integers:
     return found
 
 
-def _begin(code: Records, stream: Record, machine: Records, home: int, active: bool) -> None:
+def _begin(code: Records, stream: Record, machine: Record, home: int, active: bool) -> None:
     """Enter the state of a program at cycle 0, its first two loads requested if `active`."""
     stream["home"], stream["next"], stream["issued"] = home, home, -1
     for place, loaded in enumerate(("loaded", "loaded_after")):
         load = code[_skip(code, home, place)[0]]["load"]
         if active and load > 0:
             machine["dram_free"] += load
-            stream[loaded] = machine["dram_free"][0]
+            stream[loaded] = machine["dram_free"]
     stream["ahead"], stream["ahead_done"] = _skip(code, home, 2)
 
 

@@ -64,7 +64,7 @@ def simulate_stream(
     )
     window = (engine.NEVER - 1, engine.NEVER)
     state = first_state([service], training, scheduling=scheduling, order="listed", window=window)
-    machine, tally, total, seen = state.machine[0], new_tally(), 0, 0
+    machine, tally, total, seen = state.machine, new_tally(), 0, 0
     left = start = completion = np.empty(0, np.int64)
     for block, ends in mark_last(blocks):
         new = np.full(len(block), engine.NEVER)
@@ -93,10 +93,8 @@ def simulate_stream(
 def _advance(state: State, arrival: Integers, start: Integers, completion: Integers) -> int:
     """Run on; return how many requests are complete and forgotten by `state`."""
     state.advance(arrival[None], start[None], completion[None])
-    machine, service = state.machine[0], state.services[0]
+    machine, service = state.machine, state.services[0]
     done = int(machine["oldest"] if state.streams[0]["begun"] else service["first"])
     machine["oldest"] -= done
     service["first"] -= done
-    if done:  # requests have other numbers now, by which a mark would know its batch
-        state.marks[0]["kept"], state.marks[0]["row"] = 0, -1
     return done

@@ -17,9 +17,13 @@ from equinox.design_space.choose import accelerator_of
 LOGGER = logging.getLogger(__name__)
 
 BASELINE: Final = "baseline"
+WHOLE: Final = "whole"  # setting of a cut that is not made
 SCHEDULINGS: Final = ("inference_only", "priority")
 #: Fields of the config that are varied as they are; DRAM bandwidth is one of the machines.
-_FIELDS = ("training_batch", "instruction_folds", "arrivals", "adaptive_timeout")
+_FIELDS = (
+    *("training_batch", "instruction_folds", "instruction_reduction", "arrivals"),
+    "adaptive_timeout",
+)
 _GIGA = 1e9
 
 
@@ -81,7 +85,7 @@ def _variants(config: Colocation) -> Iterator[tuple[str, Any, Colocation, float 
 
 def _defaults(config: Colocation, machine: Accelerator) -> list[tuple[str, str]]:
     """Return the parameters that the baseline is a setting of, and the settings."""
-    values = {name: str(getattr(config, name)) for name in _FIELDS[:-1]}
+    values = {name: str(getattr(config, name) or WHOLE) for name in _FIELDS[:-1]}
     values["dram_gb_per_s"] = str(machine.dram_byte_per_s / _GIGA)
     return list(values.items())
 

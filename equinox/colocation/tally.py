@@ -10,6 +10,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from equinox.colocation.compiling import compile_quickly
+
 Integers = NDArray[np.int64]
 
 BITS: Final = 10  # of a mantissa that tell bins apart
@@ -46,6 +48,7 @@ def tallied_quantile(tally: Integers, share: float) -> float:
 
 
 # numba: a loop without temporary arrays.
+@compile_quickly
 @njit(cache=True)
 def _count(tally: Integers, bits: Integers) -> None:
     last = len(tally) - 1

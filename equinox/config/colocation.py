@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, final
+from typing import Annotated, ClassVar, Final, final
 
 from annotated_types import MinLen
 from pydantic import ConfigDict
 
 from equinox.config.checks import STRICT, Count, Distinct, Name, NonNegative, Positive, Seed, Share
+
+#: A day without a trace: see `colocation.fleet.day_load`.
+COSINE: Final = "cosine"
 
 
 @final
@@ -24,7 +27,7 @@ class Fleet:
     balancers: Annotated[tuple[Name, ...], MinLen(1), Distinct]
     schedulings: Annotated[tuple[Name, ...], MinLen(1), Distinct]
     pack_load: Share  # load to which "pack" fills an accelerator
-    profile: Name  # of the day: "cosine", or a trace file
+    profile: Name  # of the day: `COSINE`, or a trace file
 
 
 @final
@@ -41,6 +44,7 @@ class Sensitivity:
     training_batch: Annotated[tuple[Count, ...], Distinct]
     dram_gb_per_s: Annotated[tuple[Positive, ...], Distinct]
     instruction_folds: Annotated[tuple[Count, ...], Distinct]
+    instruction_reduction: Annotated[tuple[Count, ...], Distinct] = ()
     arrivals: Annotated[tuple[Name, ...], Distinct]
     adaptive_timeout: Annotated[tuple[NonNegative, ...], Distinct]
 
@@ -72,6 +76,7 @@ class Colocation:
     adaptive_timeout: NonNegative  # in service times of a full batch
     guard_batches: Positive  # training stops while more batches than this wait
     instruction_folds: Count  # of training: what cannot be interrupted
+    instruction_reduction: Count | None = None  # values that a fold of training reduces, at most
     load_tolerance: Positive  # of the loads that are searched for
     #: p99 latency that a service must keep; one that is not listed has none
     latency_target_us: Mapping[Name, Positive]

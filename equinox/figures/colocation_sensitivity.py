@@ -5,7 +5,8 @@ relative to a dedicated accelerator that is changed as well (upper row), and the
 99th percentile over inference alone (lower row), at three loads; bars are 95 % intervals. Larger
 training batches help where they fill whole multiples of the array's rows; DRAM bounds training
 below the bandwidth at which operands arrive in time; long instructions are what inference waits
-for; timeouts decide how much padding is issued.
+for, and cutting the reduction of a weight gradient makes them short, until a cut is shorter than the
+draining of the arrays; timeouts decide how much padding is issued.
 """
 
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ _LABELS: Mapping[str, str] = {  # parameter: axis label
     "training_batch": "Training batch\n(samples)",
     "dram_gb_per_s": "DRAM bandwidth\n(GB/s)",
     "instruction_folds": "Training instruction\n(folds)",
+    "instruction_reduction": "Training instruction\n(values reduced)",
     "arrivals": "Arrivals\n(process)",
     "adaptive_timeout": "Adaptive timeout\n(service times)",
 }
@@ -66,7 +68,8 @@ def plot(published: Mapping[str, float], sensitivity: pd.DataFrame) -> Figure:
 def _draw(axes: Axes, rows: pd.DataFrame, parameter: str, value: str, color: str) -> None:
     mine = rows[rows["parameter"] == parameter]
     if parameter not in _NAMES:
-        mine = mine.assign(order=mine["setting"].astype(float)).sort_values("order")
+        sizes = pd.to_numeric(mine["setting"], errors="coerce")  # what is no number is last
+        mine = mine.assign(order=sizes).sort_values("order")
     half = (mine[f"{value}_high"] - mine[f"{value}_low"]) / 2
     axes.errorbar(
         range(len(mine)),

@@ -27,6 +27,7 @@ SENSITIVITY = Sensitivity(
     training_batch=(172,),
     dram_gb_per_s=(250.0,),
     instruction_folds=(8,),
+    instruction_reduction=(400,),
     arrivals=("gamma:8",),
     adaptive_timeout=(4.0,),
 )

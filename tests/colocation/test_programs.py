@@ -73,6 +73,32 @@ def test_longer_instructions_do_the_same_work(folds):
     assert many.count.sum() < one.count.sum()
 
 
+@pytest.mark.parametrize("reduction", [3200, 1600, 1000])
+def test_weight_gradients_are_cut_and_their_sums_are_added(reduction):
+    products = LSTM.training(128, encoding="hbfp8_16")
+    whole = training_program(machine(), products)
+    cut = training_program(machine(), products, reduction=reduction)
+    parts = -(-3200 // reduction)  # of the reduction over 128 samples and 25 steps
+    assert cut.op == whole.op
+    assert cut.total_load_cycles == pytest.approx(whole.total_load_cycles, rel=0.001)
+    # 4096 inputs on 64 rows by 8192 outputs on 2 x 64 columns; 16 values a cycle
+    folds, fold = 64 * 64, -(-(3200 // parts) // 16)
+    assert (cut.mmu_cycles < whole.mmu_cycles.max()).any()
+    assert cut.count[cut.mmu_cycles == fold].sum() == parts * folds
+    # the recurrent products, 4096 and 8192 long, stay whole
+    recurrent = whole.mmu_cycles != 3200 // 16
+    same = np.isin(cut.mmu_cycles, whole.mmu_cycles[recurrent])
+    assert cut.count[same].sum() == whole.count[recurrent].sum()
+    added = (cut.simd_cycles * cut.count).sum() - (whole.simd_cycles * whole.count).sum()
+    # an operation an output and part, 4000 a cycle, rounded up in each fold
+    assert added >= (parts - 1) * 4096 * 8192 / 4000
+
+
+def test_a_reduction_of_nothing_is_an_error():
+    with pytest.raises(ValueError, match="reduction is 0; a fold reduces 1 value or more"):
+        training_program(machine(), LSTM.training(128, encoding="hbfp8_16"), reduction=0)
+
+
 def test_a_shortened_batch_takes_less_time_only_if_a_request_has_many_rows():
     image = load_workload("resnet50")
     full, single = (inference_program(machine(), image, batch=n) for n in (64, 1))

@@ -30,7 +30,7 @@ def study(config, designs):
 def test_every_parameter_is_varied_beside_the_baseline(study):
     assert set(study.index) == {
         *("baseline", "training_batch", "dram_gb_per_s", "instruction_folds"),
-        *("arrivals", "adaptive_timeout"),
+        *("instruction_reduction", "arrivals", "adaptive_timeout"),
     }
 
 
