@@ -67,7 +67,7 @@ KILLED = (
 # The interpreter that runs Snakemake runs the jobs, with one thread each: two threads that spin
 # for work on a busy machine are slower than one.
 shell.prefix(
-    f'set -euo pipefail; trap \'code=$?; test $code -le 128 || echo "{KILLED}" >&2\' EXIT; '
+    f"set -euo pipefail; trap 'code=$?; test $code -le 128 || echo \"{KILLED}\" >&2' EXIT; "
     f'export PATH={quote(str(Path(sys.executable).parent))}:"$PATH" '
     f"PYTHONPATH={quote(str(ROOT))} PYTHONHASHSEED=0 OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1; "
 )
