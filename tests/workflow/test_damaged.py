@@ -146,11 +146,11 @@ def rows_or_refusal(path: Path) -> pd.DataFrame | str:
 
 
 def test_snakemake_passes_on_what_is_damaged_and_makes_what_was_deleted(made, run):
-    lose(run, "tables/fleet.parquet", "tables/pareto.parquet")
-    harmed = [run / TABLES / f"{name}.parquet" for name in ("operating_points", "design_space")]
+    lose(run, "tables/equivalence.parquet", "tables/pareto.parquet")
+    harmed = [run / TABLES / f"{name}.parquet" for name in ("accuracy", "design_space")]
     rewritten(harmed[0], lambda table: table.slice(1))
     os.truncate(harmed[1], 3000)
-    refused = snakemake(run, "fleet", "pareto")
+    refused = snakemake(run, "equivalence", "pareto")
     assert refused.returncode != 0
     for path in harmed:
         assert f"error: {path.relative_to(run)} " in refused.stdout
@@ -158,7 +158,7 @@ def test_snakemake_passes_on_what_is_damaged_and_makes_what_was_deleted(made, ru
     assert "Traceback" not in refused.stdout
     for path in harmed:
         path.unlink()
-    assert snakemake(run, "fleet", "pareto").returncode == 0
+    assert snakemake(run, "equivalence", "pareto").returncode == 0
     assert tables(run) == tables(made)
 
 

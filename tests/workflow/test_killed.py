@@ -81,9 +81,11 @@ def test_a_config_edited_and_a_second_snakemake_started_during_a_run_do_not_reac
     config = run / "config/config.yaml"
     before = config.read_text()
     first = start(run, "breakdown", "roofline", "--cores", "1")
-    job_of(first, "equinox.design_space")
+    job = job_of(first, "equinox.design_space")
+    job.suspend()
     config.write_text(before.replace("power_w: 75", "power_w: 90", 1))
     second = snakemake(run, "roofline")
+    job.resume()
     told, _ = first.communicate(timeout=300)
     assert second.returncode != 0
     assert "no other Snakemake process" in second.stdout

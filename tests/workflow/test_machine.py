@@ -85,7 +85,8 @@ def test_a_full_disk_is_named_and_a_rerun_with_space_completes(made, pareto, mou
     with filler.open("wb") as file:
         file.write(bytes((disk.f_bavail - 1) * disk.f_frsize))
     told = refusal(pareto)
-    assert f"{PARETO} cannot be written: No space left on device" in told
+    assert f"{PARETO} cannot be written: " in told
+    assert "No space left on device" in told
     assert f"free some space, then run snakemake again: {KEPT}" in told
     filler.unlink()
     pareto()
@@ -110,7 +111,8 @@ def test_a_read_only_folder_of_results_is_named(made, pareto, mounted):
     mounted("--bind", TABLES, at=TABLES)
     mounted("-o", "remount,bind,ro", at=TABLES)
     told = refusal(pareto)
-    assert f"{PARETO} cannot be written: Read-only file system" in told
+    assert f"{PARETO} cannot be written: " in told
+    assert "Read-only file system" in told
     assert "make the folder writable, or run in another one" in told
     subprocess.run(["mount", "-o", "remount,bind,rw", TABLES], check=True)
     pareto()
