@@ -69,7 +69,7 @@ forget_the_dead() {
     local pid
     grep -qs "made by" "$conf" || return 0
     pid=$(sed -n 's/^SlurmctldPidFile=//p' "$conf")
-    if ! { [ -s "$pid" ] && kill -0 "$(cat "$pid")" 2>/dev/null; }; then rm -f "$conf"; fi
+    grep -qs slurmctld "/proc/$(cat "$pid" 2>/dev/null)/cmdline" || rm -f "$conf"
 }
 
 up() {

@@ -66,6 +66,7 @@ def ended(slurm: Path, made: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     try:
         first, number = training_job(running, folder)
         first.suspend()
+        time.sleep(6)  # the controller saves its state every five; a job not in it runs twice
         for daemon in ("slurmctld", "slurmd"):
             kill_and_restart(daemon, slurm)
         survived = first.is_running() and first.status() == psutil.STATUS_STOPPED
