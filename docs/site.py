@@ -35,6 +35,7 @@ NAVIGATION: list[tuple[str, list[tuple[str, str]]]] = [
             ("Tutorial", "tutorial.md"),
             ("How to", "how-to.md"),
             ("Cluster", "cluster.md"),
+            ("Faults", "faults.md"),
             ("Scale full", "full_scale.md"),
         ],
     ),

@@ -42,6 +42,15 @@ class Origin:
         """Return the origin as one sorted line of JSON."""
         return json.dumps(asdict(self), sort_keys=True)
 
+    def check_inputs(self) -> None:
+        """Raise ValueError if an input is no longer what it was when the job began."""
+        for path, before in self.inputs.items():
+            if not Path(path).is_file() or file_sha256(path) != before:
+                raise ValueError(
+                    f"{path} was changed while this job ran; run snakemake again, which makes "
+                    "what rests on it from what it is now"
+                )
+
 
 def origin_of(module: str, options: Mapping[str, Any], files: Iterable[Path] = ()) -> Origin:
     """Return the origin of what `python -m module` makes from its parsed `options`.

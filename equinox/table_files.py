@@ -1,7 +1,6 @@
 """Tables as Parquet files: checked on write and on read, with checksum and origin."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 
 from equinox.columns import Column, Table
 from equinox.provenance import Origin, frame_sha256
+from equinox.whole_files import written_whole
 
 
 def check(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
@@ -81,23 +81,21 @@ def write(
     """Check `frame` against `table` and write it to `path` at once or not at all.
 
     The file also has a checksum of its values and, if given, the `origin` of the table.
+
+    Raises:
+        ValueError: as of `check`; or an input of `origin` was changed since, so that nobody could
+            tell which of the two states the table was made from.
     """
     frame = check(frame, table)
+    if origin is not None:
+        origin.check_inputs()
     arrow = pa.Table.from_pandas(frame, table.schema, preserve_index=False)
     made = {"values_sha256": frame_sha256(arrow.to_pandas())}
     if origin is not None:
         made["origin"] = origin.to_json()
     arrow = arrow.replace_schema_metadata(table.schema.metadata | made)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+    with written_whole(path) as partial:
         pq.write_table(arrow, partial, write_page_checksum=True)
-        os.replace(partial, path)
-    except OSError as error:
-        raise OSError(error.errno, f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read(table: Table, path: str | Path) -> pd.DataFrame:
@@ -118,7 +116,10 @@ def read(table: Table, path: str | Path) -> pd.DataFrame:
         raise ValueError(f"{path} has no checksum: it was not made by this product; {again}")
     if made != frame_sha256(frame):
         raise ValueError(f"{path} was changed after it was made: its checksum differs; {again}")
-    return check(frame, table)
+    try:
+        return check(frame, table)
+    except ValueError as error:
+        raise ValueError(f"{path} is not as declared: {error}; {again}") from error
 
 
 def read_origin(path: str | Path) -> Mapping[str, Any] | None:

@@ -5,18 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, final
+from typing import Any, ClassVar, final
 
-from pydantic import ConfigDict, StringConstraints, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from equinox.config.checks import STRICT
+from equinox.config.checks import STRICT, FileName
 from equinox.config.colocation import Colocation
 from equinox.config.design_space import DesignSpace
 from equinox.config.training import Training, TrainingJob
 from equinox.yaml_files import read_yaml
 
-#: A name that a folder may have.
-NAME: Final = StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
 CONFIG_DIR = Path(__file__).parents[2] / "config"
 
 
@@ -28,7 +26,7 @@ class Config:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     scale: str
-    experiment: Annotated[str, NAME] | None = None  # its results lie beside those of the scale
+    experiment: FileName | None = None  # its results lie beside those of the scale
     data_dir: str | None
     download: bool = False  # fetch missing public data into data_dir
     training: Training

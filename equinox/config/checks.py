@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final, TypeVar
 
 from annotated_types import Ge, Gt, Le, MinLen
-from pydantic import AfterValidator, ConfigDict, TypeAdapter
+from pydantic import AfterValidator, ConfigDict, StringConstraints, TypeAdapter
 
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
@@ -11,6 +11,8 @@ Share = Annotated[float, Ge(0), Le(1)]
 Count = Annotated[int, Ge(1)]
 Seed = Annotated[int, Ge(0)]
 Name = Annotated[str, MinLen(1)]
+#: A name that a file or folder may have, and that a shell takes as it is.
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias, final
 from annotated_types import MinLen
 from pydantic import ConfigDict
 
-from equinox.config.checks import STRICT, Count, Name, NonNegative, Positive, Seed, Share
+from equinox.config.checks import STRICT, Count, FileName, Name, NonNegative, Positive, Seed, Share
 
 Schedule: TypeAlias = Literal["triangle", "trapezoid", "steps", "linear", "constant"]
 
@@ -104,11 +104,11 @@ class Training:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    tasks: Annotated[Mapping[Name, Task], MinLen(1)]
-    encodings: Mapping[Name, Mapping[str, Any]] = field(default_factory=dict)
-    boosts: Mapping[Name, Boost] = field(default_factory=dict)
+    tasks: Annotated[Mapping[FileName, Task], MinLen(1)]
+    encodings: Mapping[FileName, Mapping[str, Any]] = field(default_factory=dict)
+    boosts: Mapping[FileName, Boost] = field(default_factory=dict)
     margins: Mapping[Name, Positive]  # metric: difference to fp32 that does not matter
-    runs: Annotated[Mapping[Name, Mapping[Name, Count]], MinLen(1)]  # task, encoding: seeds
+    runs: Annotated[Mapping[FileName, Mapping[FileName, Count]], MinLen(1)]  # task, encoding: seeds
     device: Device = "cpu"
     processes: Count = 1  # of a job at most, each with a GPU of its own if there are any
     autocast: bool = False  # encoding bf16 computes in bfloat16, instead of rounding operands

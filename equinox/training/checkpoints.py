@@ -1,8 +1,8 @@
 """Keep what a killed job has done: the rows of finished seeds, and the state after each epoch."""
 
 import hashlib
+import io
 import json
-import os
 import pickle
 import shutil
 from collections.abc import Iterator, Mapping
@@ -18,6 +18,7 @@ from equinox.config.checks import to_jsonable
 from equinox.config.training import TrainingJob
 from equinox.table_files import read, write
 from equinox.training_tables import ACCURACY
+from equinox.whole_files import written_whole
 
 
 @final
@@ -56,14 +57,10 @@ class Checkpoints:
 
     def write_state(self, seed: int, state: Mapping[str, Any]) -> None:
         """Keep the state of `seed` in place of the one before, at once or not at all."""
-        path = self._path(seed, "pt")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        with partial.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+        content = io.BytesIO()  # PyTorch tells of a full disk as of an error of its own
+        torch.save(state, content)
+        with written_whole(self._path(seed, "pt")) as partial:
+            partial.write_bytes(content.getbuffer())
 
     def remove(self) -> None:
         """Remove the folder, with what is there of other keys."""

@@ -11,7 +11,9 @@ host=$(hostname -s)
 configure() {
     local cpus memory
     cpus=$(nproc)
-    memory=$(awk '/MemTotal/ {print int($2 / 1024) - 1024}' /proc/meminfo)
+    ((cpus >= 2)) || cpus=2
+    # Jobs ask for more when they are tried again, and nothing here holds them to it (no cgroups).
+    memory=64000
     cat > "$conf" <<EOC
 # made by $0; slurm.sh down removes it
 ClusterName=loopback
@@ -22,7 +24,8 @@ SlurmctldPort=16817
 SlurmdPort=16818
 CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
 AuthType=auth/munge
-AuthInfo=socket=$root/munge.sock
+# a requeued job begins when its old credential is void, by default after two minutes
+AuthInfo=socket=$root/munge.sock,cred_expire=5
 CredType=cred/munge
 StateSaveLocation=$root/state
 SlurmdSpoolDir=$root/spool
@@ -30,6 +33,7 @@ SlurmctldPidFile=$root/slurmctld.pid
 SlurmdPidFile=$root/slurmd.pid
 SlurmctldLogFile=$root/slurmctld.log
 SlurmdLogFile=$root/slurmd.log
+SlurmdParameters=config_overrides
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/linux
@@ -43,7 +47,7 @@ SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 # ended jobs stay known to those who ask for their state
-MinJobAge=300
+MinJobAge=3600
 KillWait=5
 InactiveLimit=0
 NodeName=$host NodeAddr=127.0.0.1 CPUs=$cpus RealMemory=$memory State=UNKNOWN
@@ -60,7 +64,16 @@ authenticate() {
         --pid-file="$root/munged.pid" --log-file="$root/munged.log" --seed-file="$root/munge.seed"
 }
 
+# What a test that was killed left behind: a configuration of ours whose controller is gone.
+forget_the_dead() {
+    local pid
+    grep -qs "made by" "$conf" || return 0
+    pid=$(sed -n 's/^SlurmctldPidFile=//p' "$conf")
+    grep -qs slurmctld "/proc/$(cat "$pid" 2>/dev/null)/cmdline" || rm -f "$conf"
+}
+
 up() {
+    forget_the_dead
     if [ -e "$conf" ]; then
         echo "$conf exists: this machine has a Slurm; leaving it alone" >&2
         exit 3
@@ -79,6 +92,11 @@ up() {
 }
 
 down() {
+    timeout 10 scancel --user=root 2>/dev/null || true
+    for _ in $(seq 50); do
+        [ -n "$(timeout 2 squeue --noheader 2>/dev/null)" ] || break
+        sleep 0.2
+    done
     for daemon in slurmd slurmctld munged; do
         if [ -s "$root/$daemon.pid" ]; then kill "$(cat "$root/$daemon.pid")" 2>/dev/null || true; fi
     done

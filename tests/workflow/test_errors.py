@@ -1,7 +1,10 @@
 """A mistake is told before anything runs: which key, what value, what is allowed."""
 
+import re
+
 import pytest
 
+from equinox.plan import load_plan
 from tests.workflow.conftest import snakemake
 
 pytestmark = pytest.mark.workflow
@@ -30,3 +33,21 @@ def test_the_rules_pass_snakemakes_own_lint(repository):
 def test_every_scale_has_a_plan(repository, scale):
     done = snakemake(repository, "--dry-run", "--forceall", scale=scale)
     assert done.returncode == 0, done.stdout
+
+
+def test_whatever_a_rule_gives_to_a_shell_is_quoted(repository):
+    given = 0
+    for path in (repository / "workflow/rules").glob("*.smk"):
+        for command in re.findall(r"shell:\s*\n((?:\s+f?\".*\"\n)+)", path.read_text()):
+            fields = re.findall(r"{([^}]*)}", command)
+            given += len(fields)
+            assert [field for field in fields if not field.endswith(":q")] == [], path.name
+    assert given > 80
+
+
+@pytest.mark.parametrize("name", ["a; touch b", "$(touch b)", "../b", "a b", "", "-n"])
+@pytest.mark.parametrize("where", ["encodings", "runs"])
+def test_a_name_that_is_no_name_of_a_file_is_refused(name, where):
+    entry = {"encodings": {name: {"base": "bf16"}}, "runs": {"mlp": {name: 1}}}[where]
+    with pytest.raises(ValueError, match=r"training\."):
+        load_plan({"scale": "smoke", "training": {where: entry}})

@@ -7,6 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from equinox.config import CONFIG_DIR
+from equinox.plan import load_plan, training_name
+from equinox.yaml_files import read_yaml
+
+EXPERIMENTS = CONFIG_DIR / "experiments"
+
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("smoke")]
 
 
@@ -32,14 +38,18 @@ def folders(output: str, name: str) -> set[str]:
     return set(re.findall(rf"^results/([^/]+)/\S*{name}\t", output, re.MULTILINE))
 
 
-@pytest.mark.parametrize("experiment", ["more_power", "epfl", "7nm", "hbm3", "bursty_transformer"])
-def test_an_experiment_on_hardware_writes_beside_and_trains_nothing_of_its_own(
-    repository, experiment
-):
-    output = plan(repository, "scale=smoke", f"experiment={experiment}")
-    own = f"smoke@{experiment}"
-    assert folders(output, "report.html") == folders(output, "designs.parquet") == {own}
-    assert folders(output, "experiment_comparison.svg") == {own}
+@pytest.mark.parametrize("experiment", sorted(path.stem for path in EXPERIMENTS.glob("*.yaml")))
+def test_an_experiment_on_hardware_trains_nothing_of_its_own(experiment):
+    config = load_plan({"scale": "smoke", "experiment": experiment})
+    assert config.name == f"smoke@{experiment}"
+    changes_training = "training" in read_yaml(EXPERIMENTS / f"{experiment}.yaml")
+    assert training_name(config) == (config.name if changes_training else "smoke")
+
+
+def test_an_experiment_on_hardware_writes_beside(repository):
+    output = plan(repository, "scale=smoke", "experiment=7nm")
+    assert folders(output, "report.html") == folders(output, "designs.parquet") == {"smoke@7nm"}
+    assert folders(output, "experiment_comparison.svg") == {"smoke@7nm"}
     assert folders(output, "runs/mlp/fp32.parquet") == {"smoke"}
 
 
@@ -49,25 +59,19 @@ def test_a_budget_from_the_command_line_trains_nothing_that_the_scale_has(made, 
     assert "train" not in jobs
 
 
-def test_the_command_line_alone_makes_an_experiment(repository):
-    output = plan(repository, "scale=smoke", "experiment=hot", "design_space__budget__power_w=150")
+@pytest.mark.parametrize(
+    "given",
+    [
+        "design_space__budget__power_w=150",
+        # Snakemake refuses a.b=1: keys are words. Braces go through its parser of YAML.
+        "design_space={budget: {power_w: 150}}",
+        "design_space__workload=gru_2816_1500",
+    ],
+)
+def test_the_command_line_alone_makes_an_experiment(repository, given):
+    output = plan(repository, "scale=smoke", "experiment=hot", given)
     assert folders(output, "designs.parquet") == {"smoke@hot"}
-
-
-def test_a_section_of_the_command_line_is_the_same_as_its_keys(repository):
-    # Snakemake refuses a.b=1: keys are words. A section in braces goes through its parser of YAML.
-    output = plan(
-        repository, "scale=smoke", "experiment=hot", "design_space={budget: {power_w: 150}}"
-    )
-    assert folders(output, "designs.parquet") == {"smoke@hot"}
-
-
-def test_another_workload_writes_beside(repository):
-    output = plan(
-        repository, "scale=smoke", "experiment=gru", "design_space__workload=gru_2816_1500"
-    )
-    assert folders(output, "designs.parquet") == {"smoke@gru"}
-    assert folders(output, "experiment_comparison.svg") == {"smoke@gru"}
+    assert folders(output, "experiment_comparison.svg") == {"smoke@hot"}
 
 
 def test_without_an_experiment_there_is_nothing_to_compare(repository):

@@ -3,8 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,28 +10,18 @@ import psutil
 import pytest
 
 from tests.training.miniatures import MINIATURES
-from tests.workflow.conftest import copy_product, snakemake
+from tests.workflow.conftest import copy_product, snakemake, start
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("resume")]
 
 #: One small job of four epochs, with stochastic rounding of stored weights.
 CONFIG = (
     "training={tasks: {mlp: {train_size: 6400, test_size: 1000, epochs: 4, width: 128}}, "
-    "encodings: {noisy: {base: hbfp8_16, storage_rounding: stochastic}}, "
-    "runs: {mlp: {noisy: 1}, resnet: {fp32: 1}, lstm: {fp32: 1}}}"
+    "encodings: {noisy: {base: hbfp8_16, storage_rounding: stochastic}}, runs: {mlp: {noisy: 1}}}"
 )
 RUN = "results/smoke/runs/mlp/noisy.parquet"
 KEPT = "results/smoke/checkpoints/mlp/noisy"
-
-
-def start(folder: Path) -> subprocess.Popen[str]:
-    command = [str(Path(sys.executable).with_name("snakemake")), RUN]
-    command += ["--config", "scale=smoke", CONFIG]
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    return subprocess.Popen(
-        command, cwd=folder, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+DATA = "equinox/training/data/fashion_mnist/train-images-idx3-ubyte.xz"
 
 
 def training_processes(snakemake_id: int) -> list[psutil.Process]:
@@ -55,7 +43,7 @@ def is_ready(job: psutil.Process) -> bool:
 
 def end_in_second_epoch(folder: Path, number: signal.Signals) -> str:
     """Send a signal to the training job as soon as its first epoch is kept; return the output."""
-    running = start(folder)
+    running = start(folder, RUN, config=[CONFIG])
     deadline = time.monotonic() + 240
     while True:
         assert running.poll() is None, running.communicate()[0]
@@ -72,7 +60,9 @@ def end_in_second_epoch(folder: Path, number: signal.Signals) -> str:
     return output
 
 
-def test_a_job_killed_in_its_second_epoch_resumes_to_the_same_bytes(repository, tmp_path):
+def test_a_job_without_data_killed_and_preempted_ends_with_the_bytes_of_an_undisturbed_one(
+    repository, tmp_path
+):
     folder = copy_product(repository, tmp_path / "product")
     done = snakemake(folder, RUN, config=[CONFIG])
     assert done.returncode == 0, done.stdout
@@ -80,7 +70,9 @@ def test_a_job_killed_in_its_second_epoch_resumes_to_the_same_bytes(repository, 
     undisturbed = (folder / RUN).read_bytes()
     shutil.rmtree(folder / "results")
 
-    end_in_second_epoch(folder, signal.SIGKILL)
+    half_copied(folder / DATA)
+    output = end_in_second_epoch(folder, signal.SIGKILL)
+    assert "error: the job was killed by signal 9." in output
     output = end_in_second_epoch(folder, signal.SIGTERM)  # as soon as it is running again
     assert "stopped by SIGTERM: finished epochs are kept in" in output
 
@@ -89,6 +81,22 @@ def test_a_job_killed_in_its_second_epoch_resumes_to_the_same_bytes(repository, 
     assert "train mlp noisy seed 0: resumes after epoch" in done.stdout
     assert (folder / RUN).read_bytes() == undisturbed
     assert not (folder / KEPT).exists()
+
+
+def half_copied(data: Path) -> None:
+    """Let the job fail for want of data: half of a file, then no file; put it back."""
+    folder, whole = data.parents[4], data.read_bytes()
+    os.truncate(data, len(whole) // 2)
+    refused = snakemake(folder, RUN, config=[CONFIG])
+    assert refused.returncode != 0
+    assert f"{data} is damaged" in refused.stdout
+    assert "restore" in refused.stdout
+    data.unlink()
+    refused = snakemake(folder, RUN, config=[CONFIG])
+    assert refused.returncode != 0
+    assert f"{data.parent} has no file {data.stem}" in refused.stdout
+    assert "Traceback" not in refused.stdout
+    data.write_bytes(whole)
 
 
 def test_scale_full_has_a_plan_where_the_data_are(repository, tmp_path):

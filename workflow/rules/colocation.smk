@@ -29,9 +29,9 @@ rule simulate:
         "Simulate {wildcards.workload} beside training on the {wildcards.design} design"
     shell:
         "python -m equinox.colocation simulate --config {params.config:q}"
-        " --design {wildcards.design} --designs {input.designs}"
-        " --technology {input.technology} --workload {input.workload}"
-        " --training-workload {input.training} --outputs {output} 2>&1 | tee {log}"
+        " --design {wildcards.design:q} --designs {input.designs:q}"
+        " --technology {input.technology:q} --workload {input.workload:q}"
+        " --training-workload {input.training:q} --outputs {output:q} 2>&1 | tee {log:q}"
 
 
 for table in ("colocation", "saturation", "sites"):
@@ -65,8 +65,8 @@ for table in ("colocation", "saturation", "sites"):
             f"Collect the simulations: {table}"
         shell:
             "python -m equinox.colocation collect --config {params.config:q}"
-            " --designs {input.designs} --table {params.table} --parts {input.parts}"
-            " --output {output} 2>&1 | tee {log}"
+            " --designs {input.designs:q} --table {params.table:q} --parts {input.parts:q}"
+            " --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule operating_points:
@@ -87,8 +87,8 @@ rule operating_points:
     message:
         "Average over seeds"
     shell:
-        "python -m equinox.colocation points --colocation {input.colocation}"
-        " --output {output} 2>&1 | tee {log}"
+        "python -m equinox.colocation points --colocation {input.colocation:q}"
+        " --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule colocation_sensitivity:
@@ -116,9 +116,9 @@ rule colocation_sensitivity:
         "Vary what training beside inference hangs on"
     shell:
         "python -m equinox.colocation study --config {params.config:q}"
-        " --designs {input.designs} --technology {input.technology}"
-        " --workload {input.workload} --training-workload {input.training}"
-        " --output {output} 2>&1 | tee {log}"
+        " --designs {input.designs:q} --technology {input.technology:q}"
+        " --workload {input.workload:q} --training-workload {input.training:q}"
+        " --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule fleet:
@@ -145,6 +145,6 @@ rule fleet:
         "Spread a day over a fleet"
     shell:
         "python -m equinox.colocation fleet --config {params.config:q}"
-        " --operating-points {input.points} --sites {input.sites}"
-        " --saturation {input.saturation} --designs {input.designs}"
-        " --output {output} 2>&1 | tee {log}"
+        " --operating-points {input.points:q} --sites {input.sites:q}"
+        " --saturation {input.saturation:q} --designs {input.designs:q}"
+        " --output {output:q} 2>&1 | tee {log:q}"

@@ -3,6 +3,7 @@ import json
 import os
 import re
 import sys
+from shlex import quote
 from pathlib import Path
 
 import grimp
@@ -61,11 +62,19 @@ if IS_MAIN:
     )
 
 
+# A job that is killed says nothing itself; its shell, which is not, does.
+KILLED = (
+    "error: the job was killed by signal $((code - 128)). Kill 9 is often a lack of memory, kill 15 a "
+    "time limit: give the job more (--set-resources RULE:mem_mb=..., or fewer --cores), then run "
+    "snakemake again: what is finished is kept"
+)
+
 # The interpreter that runs Snakemake runs the jobs, with one thread each: two threads that spin
 # for work on a busy machine are slower than one.
 shell.prefix(
-    f"set -euo pipefail; export PATH='{Path(sys.executable).parent}':\"$PATH\" "
-    f"PYTHONPATH='{ROOT}' PYTHONHASHSEED=0 OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1; "
+    f"set -euo pipefail; trap 'code=$?; test $code -le 128 || echo \"{KILLED}\" >&2' EXIT; "
+    f'export PATH={quote(str(Path(sys.executable).parent))}:"$PATH" '
+    f"PYTHONPATH={quote(str(ROOT))} PYTHONHASHSEED=0 OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1; "
 )
 
 

@@ -28,8 +28,8 @@ rule sweep:
         "Search the design space"
     shell:
         "python -m equinox.design_space sweep --config {params.config:q}"
-        " --technology {input.technology} --workload {input.workload}"
-        " --output {output} 2>&1 | tee {log}"
+        " --technology {input.technology:q} --workload {input.workload:q}"
+        " --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule pareto:
@@ -50,8 +50,8 @@ rule pareto:
     message:
         "Find the Pareto fronts"
     shell:
-        "python -m equinox.design_space pareto --design-space {input.design_space}"
-        " --output {output} 2>&1 | tee {log}"
+        "python -m equinox.design_space pareto --design-space {input.design_space:q}"
+        " --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule designs:
@@ -78,8 +78,8 @@ rule designs:
         "Choose the named designs"
     shell:
         "python -m equinox.design_space designs --config {params.config:q}"
-        " --technology {input.technology} --workload {input.workload}"
-        " --design-space {input.design_space} --output {output} 2>&1 | tee {log}"
+        " --technology {input.technology:q} --workload {input.workload:q}"
+        " --design-space {input.design_space:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule breakdown:
@@ -106,8 +106,8 @@ rule breakdown:
         "Break the named designs down"
     shell:
         "python -m equinox.design_space breakdown --config {params.config:q}"
-        " --technology {input.technology} --workload {input.workload}"
-        " --designs {input.designs} --output {output} 2>&1 | tee {log}"
+        " --technology {input.technology:q} --workload {input.workload:q}"
+        " --designs {input.designs:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule roofline:
@@ -134,8 +134,8 @@ rule roofline:
         "Put the named designs under their rooflines"
     shell:
         "python -m equinox.design_space roofline --config {params.config:q}"
-        " --technology {input.technology} --workload {input.workload}"
-        " --designs {input.designs} --output {output} 2>&1 | tee {log}"
+        " --technology {input.technology:q} --workload {input.workload:q}"
+        " --designs {input.designs:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule sensitivity:
@@ -161,8 +161,8 @@ rule sensitivity:
         "Vary every constant of the hardware model"
     shell:
         "python -m equinox.design_space sensitivity --config {params.config:q}"
-        " --technology {input.technology} --workload {input.workload}"
-        " --output {output} 2>&1 | tee {log}"
+        " --technology {input.technology:q} --workload {input.workload:q}"
+        " --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule sobol:
@@ -186,8 +186,8 @@ rule sobol:
         "Find which constants decide which claims"
     shell:
         "python -m equinox.design_space sobol --config {params.config:q}"
-        " --technology {input.technology} --workload {input.workload}"
-        " --output {output} 2>&1 | tee {log}"
+        " --technology {input.technology:q} --workload {input.workload:q}"
+        " --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule density:
@@ -212,7 +212,7 @@ rule density:
         "Compare the cost of arithmetic by encoding"
     shell:
         "python -m equinox.design_space density --config {params.config:q}"
-        " --technology {input.technology} --output {output} 2>&1 | tee {log}"
+        " --technology {input.technology:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule compare:
@@ -241,8 +241,8 @@ rule compare:
         "Compare the named designs with those of the scale"
     shell:
         "python -m equinox.design_space compare --config {params.config:q}"
-        " --technology {input.technology} --workload {input.workload} --designs {input.designs}"
-        " --name {params.name} --scale {params.scale} --output {output} 2>&1 | tee {log}"
+        " --technology {input.technology:q} --workload {input.workload:q} --designs {input.designs:q}"
+        " --name {params.name:q} --scale {params.scale:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule design_space:

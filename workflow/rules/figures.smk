@@ -26,8 +26,8 @@ for name, tables in FIGURES.items():
         message:
             f"Draw the figure {name}"
         shell:
-            "python -m equinox.figures {params.name} --tables {input.tables}"
-            " --published {input.published} --output {output} 2>&1 | tee {log}"
+            "python -m equinox.figures {params.name:q} --tables {input.tables:q}"
+            " --published {input.published:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule figures:

@@ -35,8 +35,9 @@ rule claims:
     message:
         "Judge every published number"
     shell:
-        "python -m equinox.report claims --tables {input.tables} --published {input.published}"
-        " --scale {params.scale} --output {output.table} --markdown {output.text} 2>&1 | tee {log}"
+        "python -m equinox.report claims --tables {input.tables:q} --published {input.published:q}"
+        " --scale {params.scale:q} --output {output.table:q} --markdown {output.text:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule report:
@@ -70,9 +71,9 @@ rule report:
     message:
         "Write the report"
     shell:
-        "python -m equinox.report page --tables {input.tables} --figures {input.figures}"
-        " --scale {params.scale} --config {params.config:q} --benchmarks {params.benchmarks}"
-        " --output {output.page} --runtime {output.runtime} 2>&1 | tee {log}"
+        "python -m equinox.report page --tables {input.tables:q} --figures {input.figures:q}"
+        " --scale {params.scale:q} --config {params.config:q} --benchmarks {params.benchmarks:q}"
+        " --output {output.page:q} --runtime {output.runtime:q} 2>&1 | tee {log:q}"
 
 
 rule describe:
@@ -80,4 +81,4 @@ rule describe:
     log:
         "<results>/logs/describe.log",
     shell:
-        "python -m equinox.report describe --results results 2>&1 | tee {log}"
+        "python -m equinox.report describe --results results 2>&1 | tee {log:q}"

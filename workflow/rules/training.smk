@@ -23,8 +23,8 @@ rule train:
     message:
         "Train {wildcards.task} in {wildcards.encoding}: {threads} process(es)"
     shell:
-        "python -m equinox.training --job {params.job:q} --output {output}"
-        " --checkpoints {params.checkpoints} --curve {log.curve} 2>&1 | tee {log.text}"
+        "python -m equinox.training --job {params.job:q} --output {output:q}"
+        " --checkpoints {params.checkpoints:q} --curve {log.curve:q} 2>&1 | tee {log.text:q}"
 
 
 # With download=true, public data that are not in data_dir are fetched; else they are just inputs.
@@ -46,8 +46,8 @@ for DATASET in fetched_datasets():
         message:
             "Fetch {params.dataset} into {params.data_dir}"
         shell:
-            "python -m equinox.training.fetch --dataset {params.dataset}"
-            " --data-dir {params.data_dir:q} 2>&1 | tee {log}"
+            "python -m equinox.training.fetch --dataset {params.dataset:q}"
+            " --data-dir {params.data_dir:q} 2>&1 | tee {log:q}"
 
 
 rule collect_accuracy:
@@ -69,7 +69,7 @@ rule collect_accuracy:
     message:
         "Collect the accuracy of all runs"
     shell:
-        "python -m equinox.tables accuracy {input.runs} --output {output} 2>&1 | tee {log}"
+        "python -m equinox.tables accuracy {input.runs:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule equivalence:
@@ -90,8 +90,8 @@ rule equivalence:
     message:
         "Test every encoding for equivalence with FP32"
     shell:
-        "python -m equinox.accuracy --accuracy {input.accuracy} --margins {params.margins:q}"
-        " --output {output} 2>&1 | tee {log}"
+        "python -m equinox.accuracy --accuracy {input.accuracy:q} --margins {params.margins:q}"
+        " --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule accuracy:
