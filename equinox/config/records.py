@@ -3,18 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from equinox.config.checks import Record
+from equinox.config.checks import Record, adapter_of
 from equinox.yaml_files import Key, find_line
 
 _UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 _MISSING = ("missing", "missing_argument", "missing_keyword_only_argument")
-_adapter = cache(TypeAdapter)
 
 
 def check_record(
@@ -29,7 +27,7 @@ def check_record(
             one line with file, line, key, value and rule.
     """
     try:
-        return _adapter(kind).validate_python(values)
+        return adapter_of(kind).validate_python(values)
     except ValidationError as error:
         key, problem = next(problems(kind, error))
         raise ValueError(_placed(files, (*under, *key), problem)) from None
@@ -75,7 +73,7 @@ def _placed(files: Sequence[Path], key: Sequence[Key], problem: str) -> str:
 
 
 def _suggest(kind: Any, location: Sequence[Key]) -> str:
-    known = _known_keys(_adapter(kind).json_schema())
+    known = _known_keys(adapter_of(kind).json_schema())
     close = get_close_matches(str(location[-1]), sorted(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; known keys: {', '.join(sorted(known))}"
 

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from equinox.accelerator import load_technology, load_workload, technology_file, unit_cost, workloads
+from equinox.accelerator import (
+    load_technology,
+    load_workload,
+    technology_file,
+    unit_cost,
+    workloads,
+)
 from equinox.config import records
 from equinox.report.chapters import read_chapters
 from equinox.report.claims import read_claims
