@@ -1,18 +1,58 @@
 """Tables of a technology: areas of arithmetic components and the geometry of SRAM banks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, final
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, final
 
 import numpy as np
+from annotated_types import MinLen
+from pydantic import AfterValidator, ConfigDict
 
+from equinox.config.checks import STRICT, Count, Positive
+from equinox.config.records import check_record, found_in
 from equinox.units import parse
 
 #: How a value is known: printed in its source, computed from what is, or chosen.
 STATUSES: Final = ("published", "derived", "assumed")
 _AREA_UNIT: Final = "um2"
-_NOT_TABLES: Final = ("unit", "source", "status", "accumulator_flipflops")
+#: Keys of a bank in a file: the field, and its unit.
+_BANK: Final = {
+    "capacity": ("capacity_byte", "byte"),
+    "port": ("port_byte_per_cycle", "byte/cycle"),
+    "read": ("read_j_per_byte", "J/byte"),
+    "write": ("write_j_per_byte", "J/byte"),
+    "area": ("mm2_per_byte", "mm2/byte"),
+    "leakage": ("leakage_w_per_byte", "W/byte"),
+}
+_NOT_TABLES: Final = ("unit", "source", "status")
+
+
+def _with_floats(table: Mapping[str, float]) -> Mapping[str, float]:
+    return _with(table, ("bf16", "fp32"))
+
+
+def _with_int32(table: Mapping[str, int]) -> Mapping[str, int]:
+    return _with(table, ("int32", "bf16", "fp32"))
+
+
+def _with(table: Mapping[str, Any], names: Sequence[str]) -> Any:
+    missing = [name for name in names if name not in table]
+    if missing:
+        raise ValueError(f"it has no {', '.join(missing)}; give it one")
+    return table
+
+
+def _rising(table: Mapping[int, Any]) -> Mapping[int, Any]:
+    """Return `table` if its keys rise, as a line through its last two entries needs."""
+    if list(table) != sorted(table):
+        raise ValueError(f"{', '.join(map(str, table))} do not rise; order the entries")
+    return table
+
+
+_Line = Annotated[Mapping[Count, Positive], MinLen(2), AfterValidator(_rising)]
+_Floats = Annotated[Mapping[str, Positive], AfterValidator(_with_floats)]
 
 
 @final
@@ -20,15 +60,17 @@ _NOT_TABLES: Final = ("unit", "source", "status", "accumulator_flipflops")
 class Components:
     """Areas in um2 as published: integers by bits, floats by name; converters by bits and block."""
 
-    multiply_int: Mapping[int, float]
-    add_int: Mapping[int, float]
-    multiply_float: Mapping[str, float]
-    add_float: Mapping[str, float]
-    accumulator_float: Mapping[str, float]
-    relu_float: Mapping[str, float]
-    fixed_to_bf16: Mapping[int, float]
-    bf16_to_block: Mapping[int, Mapping[int, float]]
-    flipflops: Mapping[str, int]  # of an accumulator
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    multiply_int: _Line
+    add_int: _Line
+    multiply_float: _Floats
+    add_float: _Floats
+    accumulator_float: _Floats
+    relu_float: _Floats
+    fixed_to_bf16: _Line
+    bf16_to_block: Annotated[Mapping[Count, _Line], MinLen(2), AfterValidator(_rising)]
+    accumulator_flipflops: Annotated[Mapping[str, Count], AfterValidator(_with_int32)]
 
     def add_int_um2(self, bits: Any) -> Any:
         """Return the area of an adder; beyond the table, the line through its last two entries."""
@@ -96,46 +138,39 @@ def check_origin(name: str, entry: Mapping[str, Any]) -> None:
         raise ValueError(f"status of {name} is {entry['status']!r}; choose one of {known}")
 
 
-def read_components(entry: Mapping[str, Any]) -> Components:
-    """Return the tables of `entry`, which must have unit, source and status.
+def check_components(entry: Mapping[str, Any], files: Sequence[Path]) -> Components:
+    """Return the tables of `entry`, the section `components` of the first of `files` that has it.
 
     Raises:
-        ValueError: one of these or a table is missing or unknown.
+        ValueError: unit, or a table, is missing or unknown, or an area is none; with file and line.
     """
-    check_origin("components", entry)
-    if entry.get("unit") != _AREA_UNIT:
-        raise ValueError(f"unit of components is {entry.get('unit')!r}; write {_AREA_UNIT}")
+    under = ["components"]
+    with found_in(files, *under):
+        if entry.get("unit") != _AREA_UNIT:
+            raise ValueError(f"unit of components is {entry.get('unit')!r}; write {_AREA_UNIT}")
     values = {name: table for name, table in entry.items() if name not in _NOT_TABLES}
-    try:
-        return Components(flipflops=entry["accumulator_flipflops"], **values)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"components: {error}; keep exactly the tables of Components") from error
+    return check_record(Components, values, files, under)
 
 
-def read_banks(entries: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Bank]:
-    """Return the banks by name; each must have source and status.
+def read_bank(name: str, entry: Mapping[str, Any]) -> Bank:
+    """Return a bank; it must have source and status.
 
     Raises:
-        ValueError: a key is missing or unknown, or a quantity has no unit or another dimension.
+        ValueError: a key is missing or unknown, or a quantity is negative, has no unit or another
+            dimension.
     """
-    needed = {"capacity", "port", "read", "write", "area", "leakage", "source", "status"}
-    banks = {}
-    for name, entry in entries.items():
-        check_origin(f"bank {name}", entry)
-        if set(entry) != needed:
-            raise ValueError(f"bank {name} needs exactly {', '.join(sorted(needed))}")
+    check_origin(f"bank {name}", entry)
+    if set(entry) != {*_BANK, "source", "status"}:
+        raise ValueError(f"bank {name} needs exactly {', '.join(sorted(_BANK))}, source, status")
+    values = {}
+    for key, (field, unit) in _BANK.items():
         try:
-            banks[name] = Bank(
-                capacity_byte=parse(entry["capacity"], "byte"),
-                port_byte_per_cycle=parse(entry["port"], "byte/cycle"),
-                read_j_per_byte=parse(entry["read"], "J/byte"),
-                write_j_per_byte=parse(entry["write"], "J/byte"),
-                mm2_per_byte=parse(entry["area"], "mm2/byte"),
-                leakage_w_per_byte=parse(entry["leakage"], "W/byte"),
-            )
+            values[field] = parse(entry[key], unit)
         except ValueError as error:
             raise ValueError(f"bank {name}: {error}") from error
-    return banks
+        if values[field] < 0 or (values[field] == 0 and key in ("capacity", "port")):
+            raise ValueError(f"bank {name}: {key} is {entry[key]}; it cannot be that small")
+    return Bank(**values)
 
 
 def _extend(table: Mapping[int, float], bits: Any) -> Any:

@@ -71,7 +71,7 @@ def _integer_unit(
     }
     flipflops = 4 * bits * width  # two operands and the product of each multiplier
     if isinstance(operand, Fixed):
-        accumulator_bits = parts.flipflops["int32"]
+        accumulator_bits = parts.accumulator_flipflops["int32"]
         um2["accumulators"] = parts.add_int_um2(accumulator_bits)
         energy["accumulators"] = accumulator_bits * technology.add_int_j_per_bit
         return um2, energy, flipflops + accumulator_bits
@@ -83,7 +83,7 @@ def _integer_unit(
     energy["accumulators"] = _add_j(technology, accumulator)
     energy["exponent_adders"] = exponent_bits * technology.add_int_j_per_bit
     energy["to_float_converters"] = technology.add_bf16_j * converter / parts.add_float["bf16"]
-    return um2, energy, flipflops + 2 * exponent_bits + parts.flipflops[accumulator]
+    return um2, energy, flipflops + 2 * exponent_bits + parts.accumulator_flipflops[accumulator]
 
 
 def _float_unit(
@@ -108,7 +108,7 @@ def _float_unit(
         "multipliers": width * multiply_j,
         "accumulators": width * _add_j(technology, accumulator),
     }
-    flipflops = width * (2 * operand.bits + product_bits + parts.flipflops[accumulator])
+    flipflops = width * (2 * operand.bits + product_bits + parts.accumulator_flipflops[accumulator])
     return um2, energy, flipflops
 
 

@@ -136,7 +136,9 @@ class Technology:
     def choices(self) -> Mapping[str, tuple[str, ...]]:
         """What each choice may name."""
         floats = tuple(
-            name for name in self.components.add_float if name in self.components.flipflops
+            name
+            for name in self.components.add_float
+            if name in self.components.accumulator_flipflops
         )
         return {
             "bank": tuple(self.banks),

@@ -3,23 +3,33 @@
 A new technology is a file.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, get_args, get_type_hints
+from typing import Annotated, Any, Final, get_args, get_type_hints
 
-import yaml
+from pydantic import Strict, StringConstraints
 
-from equinox.accelerator.components import check_origin, read_banks, read_components
+from equinox.accelerator.components import check_components, check_origin, read_bank
 from equinox.accelerator.technology import CHOICES, Constant, Distribution, Technology
+from equinox.config.records import check_record, found_in
 from equinox.units import parse
+from equinox.yaml_files import read_yaml
 
 TECHNOLOGIES = Path(__file__).parents[2] / "config" / "technology"
 
 _DISTRIBUTIONS: Final = get_args(Distribution)
 _SPAN_OF_LOGARITHMIC: Final = 3.0  # high over low above which the default is log-uniform
-_SECTIONS: Final = frozenset({"choices", "constants", "components", "banks"})
 _ENTRY: Final = {"value", "low", "high", "source", "status"}
+
+_BaseName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+_Entry = Mapping[str, str | Annotated[float, Strict()]]
+_KINDS: Final[Mapping[str, Any]] = {
+    "choices": Mapping[str, str],
+    "constants": Mapping[str, _Entry],
+    "components": Mapping[str, Any],
+    "banks": Mapping[str, _Entry],
+}
 
 
 @cache
@@ -43,30 +53,44 @@ def load_technology(technology: str | Path) -> Technology:
         ValueError: there is no such file; a constant or an entry is missing or unknown, has no
             source, status or range, or a quantity has no unit or another dimension.
     """
-    path, *bases = technology_files(technology)
-    values = _read(path)
-    try:
-        _check_keys("file", values, frozenset() if bases else _SECTIONS, _SECTIONS | {"base"})
-        for base in bases:
-            values = _merge(_read(base), values)
+    files = technology_files(technology)
+    values: dict[str, Any] = {}
+    for path in reversed(files):
+        own = read_yaml(path)
+        with found_in([path]):
+            _check_keys("file", own, set() if values else set(_KINDS), {*_KINDS, "base"})
+        for section in own.keys() & _KINDS:
+            own[section] = check_record(_KINDS[section], own[section], [path], [section])
+        values = _merge(values, own)
+    return _technology(files, values)
+
+
+def _technology(files: Sequence[Path], values: Mapping[str, Any]) -> Technology:
+    with found_in(files, "choices"):
         _check_keys("choices", values["choices"], set(CHOICES))
+    with found_in(files, "constants"):
         _check_keys("constants", values["constants"], set(_units()))
-        constants = {
-            name: _read_constant(name, values["constants"][name], unit)
-            for name, unit in _units().items()
-        }
-        read = Technology(
-            name=path.stem,
-            components=read_components(values["components"]),
-            banks=read_banks(values["banks"]),
-            constants=constants,
-            **values["choices"],
-            **{name: constant.value for name, constant in constants.items()},  # type: ignore[arg-type]
-        )
-        for choice, name in values["choices"].items():
+    constants = {}
+    for name, unit in _units().items():
+        with found_in(files, "constants", name):
+            constants[name] = _read_constant(name, values["constants"][name], unit)
+    with found_in(files, "components"):
+        check_origin("components", values["components"])
+    banks = {}
+    for name, entry in values["banks"].items():
+        with found_in(files, "banks", name):
+            banks[name] = read_bank(name, entry)
+    read = Technology(
+        name=files[0].stem,
+        components=check_components(values["components"], files),
+        banks=banks,
+        constants=constants,
+        **values["choices"],
+        **{name: constant.value for name, constant in constants.items()},  # type: ignore[arg-type]
+    )
+    for choice, name in values["choices"].items():
+        with found_in(files, "choices", choice):
             read.with_choice(choice, name)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
     return read
 
 
@@ -81,33 +105,28 @@ def technology_files(technology: str | Path) -> list[Path]:
         path = TECHNOLOGIES / f"{technology}.yaml"
     files: list[Path] = []
     while True:
-        if not path.exists():
-            known = ", ".join(sorted(found.stem for found in path.parent.glob("*.yaml")))
-            raise ValueError(f"no technology {path.stem}; known are {known}")
-        if path in files:
-            raise ValueError(f"{path} is based on itself; let one of the files have no base")
+        with found_in(files[-1:], "base"):
+            if not path.exists():
+                known = ", ".join(sorted(found.stem for found in path.parent.glob("*.yaml")))
+                raise ValueError(f"no technology {path.stem}; known are {known}")
+            if path in files:
+                raise ValueError(f"{path} is based on itself; let one of the files have no base")
         files.append(path)
-        base = _read(path).get("base")
+        base = read_yaml(path).get("base")
         if base is None:
             return files
+        base = check_record(_BaseName, base, [path], ["base"])
         path = path.with_name(f"{base}.yaml")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    values = yaml.safe_load(path.read_text())
-    if not isinstance(values, dict):
-        raise ValueError(f"{path} holds no sections; it needs {', '.join(sorted(_SECTIONS))}")
-    return values
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Return `base` with the entries of `over`; an entry is replaced as a whole."""
-    merged = {name: value for name, value in base.items() if name != "base"}
+    merged = dict(base)
     for section, entries in over.items():
-        if section in ("choices", "constants", "banks"):
-            merged[section] = {**merged[section], **entries}
-        elif section == "components":
+        if section == "components":
             merged[section] = entries
+        elif section != "base":
+            merged[section] = {**merged.get(section, {}), **entries}
     return merged
 
 

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, final
+from typing import Annotated, Any, ClassVar, final
 
-import yaml
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from annotated_types import MinLen
+from pydantic import ConfigDict
 
 from equinox.config.checks import STRICT, Count, Name, NonNegative
+from equinox.config.records import check_record
 from equinox.encodings.formats import get_encoding
+from equinox.yaml_files import read_yaml
 
 WORKLOADS = Path(__file__).parents[2] / "config" / "workloads"
 
@@ -84,7 +86,7 @@ class Workload:
 
     name: Name
     source: Name
-    layers: tuple[Layer, ...]
+    layers: Annotated[tuple[Layer, ...], MinLen(1)]
     update_op_per_weight: NonNegative  # SIMD operations of the optimizer
 
     @property
@@ -212,7 +214,8 @@ def load_workload(workload: str | Path) -> Workload:
     """Return the workload of this name, config/workloads/<name>.yaml, or of this file.
 
     Raises:
-        ValueError: there is no such file; it has an unknown key, or lacks one such as its source.
+        ValueError: there is no such file; it has an unknown key, or lacks one such as its source;
+            the message has file, line and key.
     """
     path = Path(workload)
     if path.suffix != ".yaml":
@@ -220,8 +223,5 @@ def load_workload(workload: str | Path) -> Workload:
     if not path.exists():
         known = ", ".join(sorted(found.stem for found in path.parent.glob("*.yaml")))
         raise ValueError(f"no workload {workload}; known are {known}")
-    values = yaml.safe_load(path.read_text())
-    try:
-        return TypeAdapter(Workload).validate_python({"name": path.stem, **values})
-    except (ValidationError, TypeError) as error:
-        raise ValueError(f"{path}: {error}") from error
+    values = read_yaml(path)
+    return check_record(Workload, {"name": path.stem, **values}, [path])

@@ -1,9 +1,8 @@
 """The typed config: what to run. `parse_config` is the only way in; unknown keys are errors."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, final
 
@@ -12,8 +11,9 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from equinox.config.checks import STRICT, FileName
 from equinox.config.colocation import Colocation
 from equinox.config.design_space import DesignSpace
+from equinox.config.records import problems, where
 from equinox.config.training import Training, TrainingJob
-from equinox.yaml_files import read_yaml
+from equinox.yaml_files import Key, read_yaml
 
 CONFIG_DIR = Path(__file__).parents[2] / "config"
 
@@ -59,20 +59,21 @@ class Config:
         )
 
 
-_ADAPTER = TypeAdapter(Config)
-
-
-def parse_config(values: Mapping[str, Any]) -> Config:
-    """Return `values` as a Config.
+def parse_config(
+    values: Mapping[str, Any],
+    files: Sequence[Path] = (),
+    overrides: Mapping[str, Any] | None = None,
+) -> Config:
+    """Return `values`, merged from `files` (the last one first) and `overrides`, as a Config.
 
     Raises:
         ValueError: a key is unknown or missing, or a value has the wrong type or is out of range;
-            the message has one line for each, with key, value and rule.
+            the message has one line for each, with key, value and rule, and file and line.
     """
     try:
-        config = _ADAPTER.validate_python(values)
+        config = TypeAdapter(Config).validate_python(values)
     except ValidationError as error:
-        raise ValueError(_explain(error)) from None
+        raise ValueError(_explain(error, files, overrides or {})) from None
     _check_references(config)
     return config
 
@@ -93,12 +94,15 @@ def load_config(overrides: Mapping[str, Any]) -> Config:
     known = ["default", *sorted(path.stem for path in (CONFIG_DIR / "scales").glob("*.yaml"))]
     if scale not in known:
         raise ValueError(f"scale = {scale!r}: there is no such scale; there are {known}")
-    values = read_yaml(CONFIG_DIR / "config.yaml")
+    files = [CONFIG_DIR / "config.yaml"]
     if scale != "default":
-        values = merge(values, read_yaml(CONFIG_DIR / "scales" / f"{scale}.yaml"))
+        files.append(CONFIG_DIR / "scales" / f"{scale}.yaml")
     if overrides.get("experiment") is not None:
-        values = merge(values, _experiment(overrides))
-    return parse_config(merge(values, overrides))
+        files += _experiment_files(overrides)
+    values: dict[str, Any] = {}
+    for path in files:
+        values = merge(values, read_yaml(path))
+    return parse_config(merge(values, overrides), files[::-1], overrides)
 
 
 def _unfold(overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,19 +116,19 @@ def _unfold(overrides: Mapping[str, Any]) -> dict[str, Any]:
     return unfolded
 
 
-def _experiment(overrides: Mapping[str, Any]) -> dict[str, Any]:
+def _experiment_files(overrides: Mapping[str, Any]) -> list[Path]:
     name = overrides["experiment"]
     if not isinstance(name, str):
-        return {}  # parse_config says that it is no name
+        return []  # parse_config says that it is no name
     known = {path.stem: path for path in (CONFIG_DIR / "experiments").glob("*.yaml")}
     if name in known:
-        return read_yaml(known[name])
+        return [known[name]]
     if not set(overrides) - {"scale", "experiment"}:
         raise ValueError(
             f"experiment = {name!r}: it changes nothing; override something too, such as "
             f"design_space__budget__power_w=150, or choose one of {sorted(known)}"
         )
-    return {}
+    return []
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,49 +149,20 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, files: Sequence[Path], overrides: Mapping[str, Any]) -> str:
     lines = ["the config (config/config.yaml, config/scales, --config) has errors:"]
-    for item in error.errors():
-        key = ".".join(str(part) for part in item["loc"])
-        message = item["msg"].removeprefix("Value error, ")
-        if item["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-            message = "unknown key" + _suggest(item["loc"])
-        elif item["type"] in ("missing", "missing_argument", "missing_keyword_only_argument"):
-            message = "missing; give it a value"
-        lines.append(f"  {key} = {_shorten(item['input'])}: {message}")
+    for key, problem in problems(Config, error):
+        found = files and not _is_in(overrides, key) and where(files, key)
+        lines.append(f"  {'.'.join(map(str, key))} = {problem}{f' ({found})' if found else ''}")
     return "\n".join(lines)
 
 
-def _shorten(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _suggest(location: tuple[int | str, ...]) -> str:
-    known = _known_keys(location)
-    close = get_close_matches(str(location[-1]), sorted(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known keys: {', '.join(sorted(known))}"
-
-
-def _known_keys(location: tuple[int | str, ...]) -> set[str]:
-    """Return the keys of the section that `location` is in."""
-    schema = _ADAPTER.json_schema()
-    parts: list[Mapping[str, Any]] = [schema]
-    for key in location:
-        known = {name for part in parts for name in part.get("properties", {})}
-        inside = [part.get("properties", {}).get(key) for part in parts]
-        inside += [part.get("additionalProperties") for part in parts]
-        parts = [
-            leaf for part in inside if isinstance(part, dict) for leaf in _leaves(part, schema)
-        ]
-    return known
-
-
-def _leaves(part: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return what `part` of `schema` refers to, and each of its alternatives."""
-    if "$ref" in part:
-        return _leaves(schema["$defs"][part["$ref"].rsplit("/", 1)[-1]], schema)
-    return [part, *(leaf for option in part.get("anyOf", ()) for leaf in _leaves(option, schema))]
+def _is_in(values: Any, keys: Sequence[Key]) -> bool:
+    for key in keys:
+        if not (isinstance(values, Mapping) and key in values):
+            return isinstance(values, Sequence)
+        values = values[key]
+    return True
 
 
 def _check_references(config: Config) -> None:

@@ -1,5 +1,6 @@
 """Types of config values with their ranges, and the reading of checked records from JSON."""
 
+from functools import cache
 from typing import Annotated, Any, Final, TypeVar
 
 from annotated_types import Ge, Gt, Le, MinLen
@@ -29,11 +30,17 @@ STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 Record = TypeVar("Record")
 
 
+@cache
+def adapter_of(kind: type[Record]) -> TypeAdapter[Record]:
+    """Return what checks and writes a `kind`; making one takes longer than using it."""
+    return TypeAdapter(kind)
+
+
 def from_json(kind: type[Record], text: str) -> Record:
     """Return `text` as a `kind`; unknown keys and values out of range are a ValueError."""
-    return TypeAdapter(kind).validate_json(text)
+    return adapter_of(kind).validate_json(text)
 
 
 def to_jsonable(record: object) -> Any:
     """Return `record` as plain dictionaries, lists and numbers."""
-    return TypeAdapter(type(record)).dump_python(record, mode="json")
+    return adapter_of(type(record)).dump_python(record, mode="json")

@@ -2,16 +2,28 @@
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-
-import yaml
+from typing import final
 
 from equinox.commands import run
+from equinox.config.checks import Name
+from equinox.config.records import check_record
 from equinox.figures._save import house_style, save_figure
 from equinox.tables import read_table
+from equinox.yaml_files import read_yaml
 
 FIGURES = sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
+
+
+@final
+@dataclass(frozen=True)
+class Published:
+    """What a figure reads of a row of config/published.yaml."""
+
+    id: Name
+    value: float | None
 
 
 def main() -> None:
@@ -36,12 +48,12 @@ def read_published(path: Path, ids: tuple[str, ...]) -> Mapping[str, float]:
     Raises:
         ValueError: the file does not have one of `ids`.
     """
-    claims = {claim["id"]: claim for claim in yaml.safe_load(path.read_text())["published"]}
-    missing = sorted(set(ids) - set(claims))
+    rows = check_record(list[Published], read_yaml(path).get("published"), [path], ["published"])
+    values = {row.id: row.value for row in rows}
+    missing = sorted(set(ids) - set(values))
     if missing:
         raise ValueError(f"{path} has no {', '.join(missing)}, which the figure marks; add it")
-    values = {id_: claims[id_].get("value") for id_ in ids}
-    return {id_: float(value) for id_, value in values.items() if value is not None}
+    return {id_: value for id_ in ids if (value := values[id_]) is not None}
 
 
 if __name__ == "__main__":

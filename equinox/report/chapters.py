@@ -6,10 +6,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import ClassVar, final
 
-import yaml
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict
 
 from equinox.config.checks import STRICT, Name
+from equinox.config.records import check_record
+from equinox.yaml_files import read_yaml
 
 CHAPTERS_FILE = Path(__file__).with_name("chapters.yaml")
 ALL_CLAIMS = "claims_intervals"  # the figure of every claim that no other names
@@ -44,13 +45,9 @@ def read_chapters(
     Raises:
         ValueError: the file has an unknown key, or no chapter has the first table of a figure.
     """
-    try:
-        chapters = TypeAdapter(tuple[Chapter, ...]).validate_python(
-            yaml.safe_load(path.read_text())
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    chapters = check_record(
+        tuple[Chapter, ...], read_yaml(path).get("chapters"), [path], ["chapters"]
+    )
     named = {name for chapter in chapters for name in chapter.figures}
     home = {table: chapter.title for chapter in chapters for table in chapter.tables}
     for name in sorted(set(figures) - named):

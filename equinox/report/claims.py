@@ -7,12 +7,13 @@ from typing import Annotated, ClassVar, Literal, final
 
 import numpy as np
 import pandas as pd
-import yaml
 from annotated_types import Ge
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict
 
 from equinox.config.checks import STRICT, Name
+from equinox.config.records import check_record, found_in
 from equinox.report.measures import MEASURES, Measurement, NotComputedError, Tables
+from equinox.yaml_files import read_yaml
 
 Relation = Literal["equals", "at_most", "at_least"]
 Verdict = Literal["reproduced", "partly", "not_reproduced", "not_run"]
@@ -53,16 +54,15 @@ def read_claims(path: str | Path) -> list[Claim]:
     Raises:
         ValueError: a claim has an unknown key, or lacks one, or two have the same id.
     """
-    values = yaml.safe_load(Path(path).read_text())
-    try:
-        claims = TypeAdapter(list[Claim]).validate_python(values["published"])
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ValueError(f"{path}: published.{where}: {first['msg']}") from None
-    double = pd.Series([claim.id for claim in claims])
-    if double.duplicated().any():
-        raise ValueError(f"{path}: two claims are called {double[double.duplicated()].iloc[0]!r}")
+    path = Path(path)
+    claims = check_record(list[Claim], read_yaml(path).get("published"), [path], ["published"])
+    names = [claim.id for claim in claims]
+    for index, claim in enumerate(claims):
+        with found_in([path], "published", index):
+            if claim.id in names[:index]:
+                raise ValueError(f"two claims are called {claim.id!r}; give one another id")
+            if claim.value is None and claim.limit is None:
+                raise ValueError(f"claim {claim.id} has neither value nor limit; give it one")
     return claims
 
 

@@ -9,7 +9,9 @@ import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import yaml
+from equinox.config.checks import Name
+from equinox.config.records import check_record
+from equinox.yaml_files import read_yaml
 
 SHIPPED = Path(__file__).parent / "data"
 
@@ -65,7 +67,8 @@ def read_file(folder: Path, name: str, size: int = -1) -> bytes:
 
 def _verify(path: Path, data: bytes) -> None:
     source = path.with_name("source.yaml")
-    expected = yaml.safe_load(source.read_text("utf-8"))["files"].get(path.name)
+    digests = check_record(dict[str, Name], read_yaml(source).get("files"), [source], ["files"])
+    expected = digests.get(path.name)
     found = hashlib.sha256(data).hexdigest()
     if found != expected:
         raise ValueError(

@@ -2,7 +2,7 @@
 
 import copy
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -44,7 +44,9 @@ def at(values: Any, path: tuple[Any, ...]) -> Any:
     return values
 
 
-def broken(values: dict[str, Any], chance: random.Random) -> dict[str, Any]:
+def broken(
+    values: dict[str, Any], chance: random.Random, nasty: Sequence[Any] = NASTY
+) -> dict[str, Any]:
     """Return `values` with one to three places replaced, removed, renamed or filled from others."""
     whole, values = values, copy.deepcopy(values)
     for _ in range(chance.randint(1, 3)):
@@ -58,7 +60,7 @@ def broken(values: dict[str, Any], chance: random.Random) -> dict[str, Any]:
             case "transplant":
                 place[last] = copy.deepcopy(at(whole, chance.choice(list(paths(whole)))))
             case _:
-                place[last] = chance.choice(NASTY)
+                place[last] = chance.choice(nasty)
     return values
 
 

@@ -1,0 +1,65 @@
+"""What share of mutants the tests notice: python -m tests.mutation [--sample N] [TARGET...].
+
+Needs the extra `mutation`. A mutant is killed if a test of its target fails, or if the tests take
+ten times as long as without it. A process that has imported the libraries is forked for each, with
+the changed source in place of the module's; no file is changed. docs/mutation.md has the results.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from tests.mutation.mutants import Mutant, sample_mutants
+from tests.mutation.targets import TARGETS, Target
+from tests.mutation.trial import outcome_of, warm_up
+
+ROOT = Path(__file__).parents[2]
+SEED = 2026
+
+
+def main() -> None:
+    """Try a sample of each target's mutants; print survivors and shares."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
+    parser.add_argument("targets", nargs="*", help="names of targets; all without")
+    parser.add_argument("--sample", type=int, default=20, help="mutants of each target")
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--list", action="store_true", help="say how many mutants there are")
+    options = parser.parse_args()
+    unknown = set(options.targets) - set(TARGETS)
+    if unknown:
+        parser.error(f"no target {sorted(unknown)}; there are {sorted(TARGETS)}")
+    for name in options.targets or TARGETS:
+        target = TARGETS[name]
+        mutants, count = sample_mutants(ROOT / target.path, options.sample, options.seed)
+        if options.list:
+            print(f"{name}: {count} mutants", flush=True)
+        else:
+            _try_all(name, target, mutants, count)
+
+
+def _try_all(name: str, target: Target, mutants: list[Mutant], count: int) -> None:
+    os.environ["NUMBA_DISABLE_JIT"] = "0" if target.compiled else "1"
+    warm_up(target)
+    started = time.monotonic()
+    if outcome_of(target, None, limit_s=600) != "survived":
+        sys.exit(f"{name}: its tests fail without a mutant")
+    limit_s = 10 * (time.monotonic() - started) + 5
+    killed = 0
+    for mutant in mutants:
+        outcome = outcome_of(target, mutant.source, limit_s=limit_s)
+        killed += outcome != "survived"
+        if outcome == "survived":
+            print(f"{name}:{mutant.line} {mutant.operator}\n  - {mutant.before}", flush=True)
+            print(f"  + {mutant.after}", flush=True)
+    print(f"{name}: {killed} of {len(mutants)} killed, of {count} mutants", flush=True)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["NUMBA_CACHE_DIR"] = folder
+        main()
