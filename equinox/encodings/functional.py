@@ -11,6 +11,7 @@ Source: Drumond et al., "Training DNNs with Hybrid Block Floating Point", NeurIP
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -220,7 +221,10 @@ class _BatchedProduct(Function):
     def forward(ctx: Any, left: Tensor, right: Tensor, operands: Operands) -> Tensor:
         x = operands.encoding.x
         a, b = _each(operands.x, left, x), _each(operands.x, right, x)
-        ctx.save_for_backward(operands.to_save(left, a), operands.to_save(right, b))
+        if operands.is_apart("x") and not operands.reblocks:
+            ctx.save_for_backward(_for_backward(operands, left), _for_backward(operands, right))
+        else:
+            ctx.save_for_backward(operands.to_save(left, a), operands.to_save(right, b))
         ctx.operands = operands
         return a @ b.mT
 
@@ -229,16 +233,21 @@ class _BatchedProduct(Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         left, right = ctx.saved_tensors
         operands: Operands = ctx.operands
-        x, by = operands.encoding.x, operands.encoding.grad
+        by = operands.encoding.grad
         rounded = _each(operands.grad, grad, by)
         if not operands.reblocks:
             return rounded @ right, rounded.mT @ left, None
         along_rows = _each(operands.grad, grad.mT, by)
         return (
-            rounded @ _each(operands.x, right.mT, x).mT,
-            along_rows @ _each(operands.x, left.mT, x).mT,
+            rounded @ _for_backward(operands, right.mT).mT,
+            along_rows @ _for_backward(operands, left.mT).mT,
             None,
         )
+
+
+def _for_backward(operands: Operands, matrices: Tensor) -> Tensor:
+    number_format = operands.encoding.format_of("x_backward")
+    return _each(partial(operands.backward, "x"), matrices, number_format)
 
 
 def _each(

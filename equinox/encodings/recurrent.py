@@ -105,7 +105,7 @@ class _Lstm(Function):
             h = torch.mul(i_f_g_o[:, 3], tanh_c[t], out=outputs[t])
         ctx.save_for_backward(
             operands.to_save(rows, x_rounded), h_in, gates, cells, tanh_c,
-            operands.to_save(w_ih, w_x), operands.to_save(w_hh, w_h),
+            operands.to_save(w_ih, w_x, "w"), operands.to_save(w_hh, w_h, "w"),
         )  # fmt: skip
         ctx.operands, ctx.has_bias = operands, b_ih is not None
         return outputs, cells[steps].clone()
@@ -191,7 +191,7 @@ class _Gru(Function):
             torch.lerp(n, states[t], r_z_n[:, 1], out=states[t + 1])
         ctx.save_for_backward(
             operands.to_save(rows, x_rounded), h_in, gates, candidates, states,
-            operands.to_save(w_ih, w_x), operands.to_save(w_hh, w_h),
+            operands.to_save(w_ih, w_x, "w"), operands.to_save(w_hh, w_h, "w"),
         )  # fmt: skip
         ctx.operands, ctx.has_bias = operands, b_ih is not None
         return states[1:]
