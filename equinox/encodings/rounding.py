@@ -80,7 +80,8 @@ def encode(
         return compiled.quantize(x, number_format, key)
     if x.dtype is not torch.float32 or x.numel() == 0:
         return reference.quantize(x, number_format, key)
-    rounded = _encode_float32(x, number_format, key, in_place, out)
+    by_kernels = _encode_apart if torch.compiler.is_compiling() else _encode_float32
+    rounded = by_kernels(x, number_format, key, in_place, out)
     return reference.quantize(x, number_format, key) if rounded is None else rounded
 
 
@@ -108,6 +109,11 @@ def _encode_float32(
         case Float(scaled=True):
             rounded = _fast().round_scaled(x, number_format, key)
     return rounded
+
+
+#: The same, called by what torch.compile makes: kernels take addresses of memory, on which
+#: its traces would depend, so that it would compile anew for each tensor.
+_encode_apart = torch.compiler.disable(_encode_float32)
 
 
 @cache
