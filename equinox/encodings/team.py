@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import struct
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import torch
 _ARGUMENTS = struct.Struct("12q")
 #: A share of work that is worth the start of a thread.
 _VALUES_PER_THREAD = 2**14
+_PROCESS = os.getpid()
 
 
 def run(kernel: int, arguments: Sequence[int], values: int) -> None:
@@ -22,14 +24,15 @@ def run(kernel: int, arguments: Sequence[int], values: int) -> None:
     It takes the address of the address of a counter of shares, and of the `arguments` after it.
 
     The threads are those of PyTorch's OpenMP, which wait for work; others beside them would be
-    kept waiting by them. Without OpenMP they are Python's.
+    kept waiting by them. Without OpenMP they are Python's, and so they are in a process that was
+    forked from this one, since OpenMP does not find out that its threads have stayed behind.
     """
     taken = ctypes.c_int64(0)
     packed = _ARGUMENTS.pack(ctypes.addressof(taken), *arguments)
     threads = torch.get_num_threads()
     if threads == 1 or values < 2 * _VALUES_PER_THREAD:
         _callable(kernel)(packed)
-    elif _PARALLEL is not None:
+    elif _PARALLEL is not None and os.getpid() == _PROCESS:
         _PARALLEL(kernel, packed, threads, 0)
     else:
         with ThreadPoolExecutor(threads) as pool:
