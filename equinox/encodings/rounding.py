@@ -99,7 +99,9 @@ def _encode_float32(
     if number_format == FP32:
         return x
     if number_format == BF16:
-        return x.bfloat16().float()
+        bfloat16 = x.bfloat16().float()
+        # The bits of a NaN are to stay; the conversion changes them.
+        return bfloat16 if bfloat16.sum().isfinite() else torch.where(x.isnan(), x, bfloat16)
     rounded: Tensor | None = None
     match number_format:
         case BlockFloat(exponent_rule="floor"):
