@@ -114,7 +114,22 @@ def convolution(
 
 def _apply(function: type[Function], *arguments: object) -> Tensor:
     with torch._C.DisableTorchFunction():  # its products are encoded once, also in a mode
-        return cast(Tensor, in_fp32(function.apply, *arguments))
+        return cast(Tensor, apply(function, *arguments))
+
+
+def apply(function: type[Function], *arguments: object) -> Any:
+    """Return function.apply(*arguments), in FP32 also in autocast.
+
+    On the CPU, torch.compile leaves it as it is: it calls kernels with addresses of memory, at
+    which a trace ends, so that each layer would be compiled in pieces, and anew for each other.
+    """
+    first = arguments[0]
+    if torch.compiler.is_compiling() and isinstance(first, Tensor) and first.is_cpu:
+        return _apart(function.apply, *arguments)
+    return in_fp32(function.apply, *arguments)
+
+
+_apart = torch.compiler.disable(in_fp32)
 
 
 def _unfolded_convolution(

@@ -55,10 +55,10 @@ class Operands:
         """Return gradients of a product's result, rounded; see `x` for `brief`."""
         return self._encode("grad", self.encoding.grad, rows, brief)
 
-    def backward(self, role: Literal["x", "w"], operand: Tensor, *, brief: bool = False) -> Tensor:
-        """Return an operand of the forward pass, rounded for the backward pass; see `x`."""
+    def backward(self, role: Literal["x", "w"], operand: Tensor) -> Tensor:
+        """Return an operand of the forward pass, rounded for the backward pass."""
         own = self._backward_role(role)
-        return self._encode(own, self.encoding.format_of(own), operand, brief)
+        return self._encode(own, self._format(own), operand, brief=False)
 
     def stash(self, role: Literal["x", "w"], operand: Tensor, rounded: Tensor) -> Tensor:
         """Return what to save of a brief operand: itself, wherever rounding it again is the same.
@@ -70,14 +70,11 @@ class Operands:
 
     def recall(self, role: Literal["x", "w"], stashed: Tensor) -> Tensor:
         """Return, briefly, the rounded operand of what was stashed; it itself if blocks change."""
-        if self.reblocks:
+        if self.is_apart(role) and not self.reblocks:
+            return self.backward(role, stashed)
+        if self.reblocks or not self._repeats(role):
             return stashed
-        if self.is_apart(role):
-            return self.backward(role, stashed, brief=True)
-        if not self._repeats(role):
-            return stashed
-        out = scratch_like(stashed, role)
-        return encode(stashed, self.encoding.format_of(role), None, out=out)
+        return encode(stashed, self._format(role), None, out=scratch_like(stashed, role))
 
     def to_save(self, operand: Tensor, rounded: Tensor, role: Literal["x", "w"] = "x") -> Tensor:
         """Return what the backward pass needs of an operand of the forward pass."""
@@ -108,13 +105,16 @@ class Operands:
             return "x" if self.encoding.x_backward is None else "x_backward"
         return "w" if self.encoding.w_backward is None else "w_backward"
 
+    def _format(self, role: Role) -> Format:
+        return self.encoding.format_of(role)
+
     def _repeats(self, role: Role) -> bool:
         """Whether an operand rounded again is the same."""
-        return self.encoding.format_of(role).rounding == "nearest"
+        return self._format(role).rounding == "nearest"
 
     def _encode(self, role: Role, number_format: Format, values: Tensor, brief: bool) -> Tensor:
-        # An operand that does not repeat is kept for the backward pass; others are used there.
-        brief = brief and (role not in ("x", "w") or self._repeats(role))
+        # An operand that does not repeat is kept for the backward pass; a gradient is used there.
+        brief = brief and (role == "grad" or self._repeats(role))
         out = scratch_like(values, role) if brief else None
         rounded = encode(values, number_format, self.generator, out=out)
         if self.observer is not None:
