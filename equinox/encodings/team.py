@@ -4,44 +4,36 @@ from __future__ import annotations
 
 import ctypes
 import os
-import struct
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
-import torch
-
-#: As many as `kernels.ARGUMENTS`.
-_ARGUMENTS = struct.Struct("12q")
-#: A share of work that is worth the start of a thread.
-_VALUES_PER_THREAD = 2**14
 _PROCESS = os.getpid()
 
 
-def run(kernel: int, arguments: Sequence[int], values: int) -> None:
-    """Call the kernel at an address, on several threads if there are `values` enough.
+def run(kernel: int, arguments: array[int], threads: int) -> None:
+    """Call the kernel at an address, on so many threads.
 
-    It takes the address of the address of a counter of shares, and of the `arguments` after it.
+    It takes the address of `arguments`, in which the first counts the shares that are taken.
 
     The threads are those of PyTorch's OpenMP, which wait for work; others beside them would be
     kept waiting by them. Without OpenMP they are Python's, and so they are in a process that was
     forked from this one, since OpenMP does not find out that its threads have stayed behind.
     """
-    taken = ctypes.c_int64(0)
-    packed = _ARGUMENTS.pack(ctypes.addressof(taken), *arguments)
-    threads = torch.get_num_threads()
-    if threads == 1 or values < 2 * _VALUES_PER_THREAD:
-        _callable(kernel)(packed)
+    address = arguments.buffer_info()[0]
+    if threads == 1:
+        _callable(kernel)(address)
     elif _PARALLEL is not None and os.getpid() == _PROCESS:
-        _PARALLEL(kernel, packed, threads, 0)
+        _PARALLEL(kernel, address, threads, 0)
     else:
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(_callable(kernel), [packed] * threads))
+            list(pool.map(_callable(kernel), [address] * threads))
 
 
 @cache
-def _callable(kernel: int) -> Callable[[bytes], None]:
-    return ctypes.CFUNCTYPE(None, ctypes.c_char_p)(kernel)
+def _callable(kernel: int) -> Callable[[int], None]:
+    return ctypes.CFUNCTYPE(None, ctypes.c_int64)(kernel)
 
 
 def _openmp() -> Callable[..., None] | None:
@@ -50,7 +42,7 @@ def _openmp() -> Callable[..., None] | None:
         parallel = ctypes.CDLL(None).GOMP_parallel
     except (AttributeError, OSError, TypeError):
         return None
-    parallel.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint, ctypes.c_uint)
+    parallel.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
     parallel.restype = None
     return parallel
 
