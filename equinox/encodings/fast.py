@@ -17,11 +17,8 @@ from equinox.encodings.scratch import is_dense
 
 #: Values that are worth the start of a thread.
 _VALUES_PER_THREAD = 2**14
-#: Values that a thread takes at a time where all do not fit into its cache; enough to make the
-#: taking cheap. Of what fits, it takes its part at once, which may be there from the operation
-#: before, since PyTorch divides so too.
+#: Values that a thread takes at a time, enough to make the taking cheap.
 _VALUES_PER_SHARE = 2**13
-_VALUES_IN_CACHE = 2**18
 #: Powers of two up to here, and their inverses, are normal float32.
 _LARGEST_EXPONENT = 120
 
@@ -80,17 +77,18 @@ def _plan(block_float: BlockFloat, size: torch.Size, threads: int) -> _Plan:
     if by_rows:
         shape = (1, rows * columns) if height >= rows else shape
         height, width = 1, shape[1]
-    threads = max(min(threads, rows * columns // _VALUES_PER_THREAD), 1)
     strips = -(-shape[0] // height)
-    share = max(_VALUES_PER_SHARE // (height * shape[1]), 1)
-    if rows * columns <= _VALUES_IN_CACHE * threads:
-        share = -(-strips // threads)
+    threads = max(min(threads, rows * columns // _VALUES_PER_THREAD, strips), 1)
+    part = -(-strips // threads)
+    share = min(max(_VALUES_PER_SHARE // (height * shape[1]), 1), part)
+    number = team.THREAD_NUMBER if threads > 1 else 0
     return _Plan(
         kernel=(kernels.round_rows if by_rows else kernels.round_tiles)().address,
-        rows=rows, columns=columns, by_rows=by_rows, threads=min(threads, -(-strips // share)),
+        rows=rows, columns=columns, by_rows=by_rows, threads=threads,
         arguments=array("q", (
-            0, share * height, 0, 0, *shape, height, width, block_float.mantissa_bits,
-            block_float.min_exponent, block_float.max_exponent, _number(None),
+            number, threads, part * height, share * height, 0, 0, *shape, height, width,
+            block_float.mantissa_bits, block_float.min_exponent, block_float.max_exponent,
+            _number(None), *(0 for _ in range(threads)),
         )),
     )  # fmt: skip
 

@@ -302,10 +302,16 @@ class _Convolution(Function):
         inputs, weight = ctx.saved_tensors
         needs_x, needs_w, needs_bias = ctx.needs_input_grad[:3]
         rounded = operands.grad(grad, brief=True)
-        x, w = operands.recall("x", inputs), operands.recall("w", weight)
-        grad_x, grad_w, _ = torch.ops.aten.convolution_backward(
-            rounded, x, w, None, *ctx.geometry, (needs_x, needs_w, False)
-        )
-        positions = [dim for dim in range(grad.ndim) if dim != 1]
-        grad_bias = grad.sum(positions) if needs_bias else None
+        back, geometry = torch.ops.aten.convolution_backward, ctx.geometry
+        grad_x = grad_w = grad_bias = None
+        if needs_bias:
+            grad_bias = grad.sum([dim for dim in range(grad.ndim) if dim != 1])
+        # One by one, so that an operand is gone when the other gradient takes its memory.
+        if needs_w:
+            x = operands.recall("x", inputs)
+            grad_w = back(rounded, x, weight, None, *geometry, (False, True, False))[1]
+            del x
+        if needs_x:
+            w = operands.recall("w", weight)
+            grad_x = back(rounded, inputs, w, None, *geometry, (True, False, False))[0]
         return grad_x, grad_w, grad_bias, None, None

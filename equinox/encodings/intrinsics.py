@@ -62,14 +62,25 @@ load_bits, store_bits = _load(_INT32, types.uint32), _store(_INT32, types.uint32
 
 
 @_intrinsic
-def take(_context: Any, address: Any) -> Any:
-    """Return the int64 at an address, which becomes one more, at once for all threads."""
+def take(_context: Any, address: Any, index: Any) -> Any:
+    """Return the int64 at an index of a row, which becomes one more, at once for all threads."""
 
     def generate(_: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        counter = builder.inttoptr(arguments[0], _INT64.as_pointer())
+        counter = _element(builder, _INT64, arguments)
         return builder.atomic_rmw("add", counter, _INT64(1), "monotonic")
 
-    return types.int64(address), generate
+    return types.int64(types.int64, types.int64), generate
+
+
+@_intrinsic
+def call(_context: Any, address: Any) -> Any:
+    """Return what the C function at an address returns, an int without arguments."""
+
+    def generate(_: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        function = builder.inttoptr(arguments[0], ir.FunctionType(_INT32, []).as_pointer())
+        return builder.sext(builder.call(function, []), _INT64)
+
+    return types.int64(types.int64), generate
 
 
 @_intrinsic

@@ -21,6 +21,7 @@ import numpy as np
 from numba import cfunc, njit, types  # type: ignore[attr-defined]
 
 from equinox.encodings.intrinsics import (
+    call,
     load,
     load_bits,
     load_integer,
@@ -34,16 +35,18 @@ from equinox.machine_code import renewed
 
 Scalar = Any  # of the type that the kernels' casts make it
 
-#: What a kernel is told, as int64: the number of shares that are taken, which it counts up, the
-#: rows of a share (whole tiles), addresses of the matrices of float32 that are read and written
-#: (may be the same), their shape, the tile's (ignored by `round_rows`), bits of a mantissa, the
-#: range of exponents, where larger and smaller ones saturate, and the key, -1 for rounding to
-#: nearest.
+#: What a kernel is told, as int64: the address of a function that gives the number of a thread, or
+#: 0; the parts of the matrix, of which a thread first takes that of its number; rows of a part and
+#: of what it takes at a time (whole tiles); addresses of the matrices of float32 that are read and
+#: written (may be the same); their shape; the tile's (ignored by `round_rows`); bits of a mantissa;
+#: the range of exponents, where larger and smaller ones saturate; the key, -1 for rounding to
+#: nearest. After them, 0 for each part: it counts what is taken.
 ARGUMENTS = (
-    "taken", "share", "x", "out", "rows", "columns", "height", "width",
+    "thread_number", "parts", "part", "share", "x", "out", "rows", "columns", "height", "width",
     "mantissa_bits", "low", "high", "key",
 )  # fmt: skip
-_SHARE, X, OUT, _ROWS, _COLUMNS, _HEIGHT, _WIDTH, _MANTISSA_BITS, _LOW, _HIGH, KEY = range(1, 12)
+_THREAD_NUMBER, _PARTS, _PART, _SHARE, X, OUT = range(6)
+_ROWS, _COLUMNS, _HEIGHT, _WIDTH, _MANTISSA_BITS, _LOW, _HIGH, KEY, _TAKEN = range(6, 15)
 
 compiled = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
@@ -302,41 +305,59 @@ def _round_row(x: int, out: int, n: int, scratch: int, first: int, arguments: in
             _copy(scratch, piece, size)
 
 
+@compiled
+def _own_part(arguments: int) -> Scalar:
+    thread_number = load_integer(arguments, _THREAD_NUMBER)
+    return call(thread_number) if thread_number else 0
+
+
+@compiled
+def _take_rows(part: int, arguments: int) -> Scalar:
+    """Return the first row of what is taken of a part, and the row after it; none if all is."""
+    size, share = load_integer(arguments, _PART), load_integer(arguments, _SHARE)
+    end = min(part * size + size, load_integer(arguments, _ROWS))
+    start = part * size + take(arguments, _TAKEN + part) * share
+    return start, min(start + share, end)
+
+
 @_kernel
 def round_tiles(arguments: int) -> None:
     """Round a matrix with an exponent per tile, from the top-left corner; see `ARGUMENTS`."""
-    share, rows = load_integer(arguments, _SHARE), load_integer(arguments, _ROWS)
     x, out = load_integer(arguments, X), load_integer(arguments, OUT)
     columns, width = load_integer(arguments, _COLUMNS), load_integer(arguments, _WIDTH)
-    height = load_integer(arguments, _HEIGHT)
+    height, parts = load_integer(arguments, _HEIGHT), load_integer(arguments, _PARTS)
     chunk = min(columns, max(_CHUNK // width, 1) * width)
     memory = np.empty(5 * _aligned(_FLOAT * chunk), np.uint8)
     scratch = _aligned(memory.ctypes.data)
-    start = take(arguments) * share
-    while start < rows:
-        for top in range(start, min(start + share, rows), height):
-            size = min(height, rows - top)
-            for left in range(0, columns, chunk):
-                first = top * columns + left
-                n = min(chunk, columns - left)
-                at = _FLOAT * first
-                _round_chunk(x + at, out + at, size, n, scratch, first, arguments)
-        start = take(arguments) * share
+    own = _own_part(arguments)
+    for i in range(parts):
+        part = (own + i) % parts
+        start, end = _take_rows(part, arguments)
+        while start < end:
+            for top in range(start, end, height):
+                for left in range(0, columns, chunk):
+                    first = top * columns + left
+                    size, n = min(height, end - top), min(chunk, columns - left)
+                    at = _FLOAT * first
+                    _round_chunk(x + at, out + at, size, n, scratch, first, arguments)
+            start, end = _take_rows(part, arguments)
     memory[0] = 0  # numba frees it after its last use
 
 
 @_kernel
 def round_rows(arguments: int) -> None:
     """Round a matrix with an exponent per row; see `ARGUMENTS`."""
-    share, rows = load_integer(arguments, _SHARE), load_integer(arguments, _ROWS)
     x, out = load_integer(arguments, X), load_integer(arguments, OUT)
-    columns = load_integer(arguments, _COLUMNS)
+    columns, parts = load_integer(arguments, _COLUMNS), load_integer(arguments, _PARTS)
     memory = np.empty(_CHUNK, np.float32)
     scratch = memory.ctypes.data
-    start = take(arguments) * share
-    while start < rows:
-        for i in range(start, min(start + share, rows)):
-            at = _FLOAT * i * columns
-            _round_row(x + at, out + at, columns, scratch, i * columns, arguments)
-        start = take(arguments) * share
+    own = _own_part(arguments)
+    for i in range(parts):
+        part = (own + i) % parts
+        start, end = _take_rows(part, arguments)
+        while start < end:
+            for row in range(start, end):
+                at = _FLOAT * row * columns
+                _round_row(x + at, out + at, columns, scratch, row * columns, arguments)
+            start, end = _take_rows(part, arguments)
     memory[0] = 0  # see round_tiles

@@ -74,7 +74,9 @@ class Operands:
             return self.backward(role, stashed)
         if self.reblocks or not self._repeats(role):
             return stashed
-        return encode(stashed, self._format(role), None, out=scratch_like(stashed, role))
+        # A gradient is in the memory that activations had.
+        out = scratch_like(stashed, role) if role == "w" else None
+        return encode(stashed, self._format(role), None, out=out)
 
     def to_save(self, operand: Tensor, rounded: Tensor, role: Literal["x", "w"] = "x") -> Tensor:
         """Return what the backward pass needs of an operand of the forward pass."""
@@ -115,7 +117,7 @@ class Operands:
     def _encode(self, role: Role, number_format: Format, values: Tensor, brief: bool) -> Tensor:
         # An operand that does not repeat is kept for the backward pass; a gradient is used there.
         brief = brief and (role == "grad" or self._repeats(role))
-        out = scratch_like(values, role) if brief else None
+        out = scratch_like(values, "w" if role == "w" else "rows") if brief else None
         rounded = encode(values, number_format, self.generator, out=out)
         if self.observer is not None:
             self.observer(role, number_format, values, rounded)

@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import Any
 
 _PROCESS = os.getpid()
 
@@ -15,7 +16,7 @@ _PROCESS = os.getpid()
 def run(kernel: int, arguments: array[int], threads: int) -> None:
     """Call the kernel at an address, on so many threads.
 
-    It takes the address of `arguments`, in which the first counts the shares that are taken.
+    It takes the address of `arguments`.
 
     The threads are those of PyTorch's OpenMP, which wait for work; others beside them would be
     kept waiting by them. Without OpenMP they are Python's, and so they are in a process that was
@@ -36,15 +37,17 @@ def _callable(kernel: int) -> Callable[[int], None]:
     return ctypes.CFUNCTYPE(None, ctypes.c_int64)(kernel)
 
 
-def _openmp() -> Callable[..., None] | None:
-    """Return what starts a team of threads in GNU's and LLVM's OpenMP, if this process has it."""
+def _openmp(name: str) -> Any:
+    """Return a function of GNU's or LLVM's OpenMP, None if this process has none."""
     try:
-        parallel = ctypes.CDLL(None).GOMP_parallel
+        return getattr(ctypes.CDLL(None), name)
     except (AttributeError, OSError, TypeError):
         return None
-    parallel.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
-    parallel.restype = None
-    return parallel
 
 
-_PARALLEL = _openmp()
+_PARALLEL = _openmp("GOMP_parallel")
+if _PARALLEL is not None:
+    _PARALLEL.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
+    _PARALLEL.restype = None
+#: Address of the function that gives the number of a thread in a team; 0 without OpenMP.
+THREAD_NUMBER = ctypes.cast(_openmp("omp_get_thread_num"), ctypes.c_void_p).value or 0
