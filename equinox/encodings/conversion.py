@@ -182,8 +182,7 @@ def _encode_module(
 
 
 def _is_native(encoding: Encoding) -> bool:
-    operands = (encoding.x, encoding.w, encoding.grad)
-    return all(isinstance(operand, Float) and operand.is_fp32 for operand in operands)
+    return all(isinstance(operand, Float) and operand.is_fp32 for operand in encoding.operands)
 
 
 @cache

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from array import array
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,7 +15,9 @@ from equinox.encodings import kernels, scaled_kernels, team
 from equinox.encodings.formats import BlockFloat, Fixed, Float
 from equinox.encodings.scratch import is_dense
 
-#: Values that a thread takes at a time: enough to make the taking cheap.
+#: Values that are worth the start of a thread.
+_VALUES_PER_THREAD = 2**14
+#: Values that a thread takes at a time, enough to make the taking cheap.
 _VALUES_PER_SHARE = 2**13
 #: Powers of two up to here, and their inverses, are normal float32.
 _LARGEST_EXPONENT = 120
@@ -33,44 +38,59 @@ def round_blocks(
     also with `in_place`, which otherwise returns `x` itself with its values rounded. `out` is where
     to put the result, with strides like those of `x`, contiguous if `x` is not dense.
     """
-    tile = block_float.tile or (None, None)
-    rows = x.size(0) if x.ndim else 1
-    columns = x.numel() // rows
-    height, width = tile[0] or rows, tile[1] or columns
-    by_rows = width >= columns and (height == 1 or height >= rows)
+    plan = _plan(block_float, x.shape, torch.get_num_threads())
     if not x.is_contiguous():
-        outermost = rows == 1 or x.stride(0) == columns
-        if not (by_rows and outermost and is_dense(x)):
+        outermost = plan.rows == 1 or x.stride(0) == plan.columns
+        if not (plan.by_rows and outermost and is_dense(x)):
             copy = torch.empty(x.shape) if out is None or not out.is_contiguous() else out
             x, out = copy.copy_(x), copy
     if out is None:
         out = x if in_place else torch.empty_like(x)
-    if by_rows:
-        shape = (1, x.numel()) if height >= rows else (rows, columns)
-        return _run(x, out, shape, (1, shape[1]), block_float, key)
-    return _run(x, out, (rows, columns), (height, width), block_float, key)
-
-
-def _run(
-    x: Tensor,
-    out: Tensor,
-    shape: tuple[int, int],
-    tile: tuple[int, int],
-    block_float: BlockFloat,
-    key: int | None,
-) -> Tensor:
-    rows, columns = shape
-    height, width = tile
-    kernel = kernels.round_rows if height == 1 and width >= columns else kernels.round_tiles
-    share = max(_VALUES_PER_SHARE // (height * columns), 1) * height
-    arguments = (
-        share, x.data_ptr(), out.data_ptr(), rows, columns, height, width,
-        block_float.mantissa_bits, block_float.min_exponent, block_float.max_exponent,
-        _number(key),
-    )  # fmt: skip
-    # A team for one share would only wait.
-    team.run(kernel.address, arguments, x.numel() if share < rows else 0)
+    arguments = plan.arguments[:]
+    arguments[kernels.X], arguments[kernels.OUT] = x.data_ptr(), out.data_ptr()
+    if key is not None:
+        arguments[kernels.KEY] = key
+    team.run(plan.kernel, arguments, plan.threads)
     return out
+
+
+class _Plan(NamedTuple):
+    """What of a call does not depend on values: see `kernels.ARGUMENTS`."""
+
+    #: Its address.
+    kernel: int
+    rows: int
+    columns: int
+    by_rows: bool
+    threads: int
+    arguments: array[int]
+
+
+@lru_cache(maxsize=1024)
+def _plan(block_float: BlockFloat, size: torch.Size, threads: int) -> _Plan:
+    rows = size[0] if size else 1
+    columns = size.numel() // rows
+    tile = block_float.tile or (None, None)
+    height, width = tile[0] or rows, tile[1] or columns
+    by_rows = width >= columns and (height == 1 or height >= rows)
+    shape = rows, columns
+    if by_rows:
+        shape = (1, rows * columns) if height >= rows else shape
+        height, width = 1, shape[1]
+    strips = -(-shape[0] // height)
+    threads = max(min(threads, rows * columns // _VALUES_PER_THREAD, strips), 1)
+    part = -(-strips // threads)
+    share = min(max(_VALUES_PER_SHARE // (height * shape[1]), 1), part)
+    number = team.THREAD_NUMBER if threads > 1 else 0
+    return _Plan(
+        kernel=(kernels.round_rows if by_rows else kernels.round_tiles)().address,
+        rows=rows, columns=columns, by_rows=by_rows, threads=threads,
+        arguments=array("q", (
+            number, threads, part * height, share * height, 0, 0, *shape, height, width,
+            block_float.mantissa_bits, block_float.min_exponent, block_float.max_exponent,
+            _number(None), *(0 for _ in range(threads)),
+        )),
+    )  # fmt: skip
 
 
 def _number(key: int | None) -> int:
@@ -81,14 +101,14 @@ def _number(key: int | None) -> int:
 def round_fixed(x: Tensor, fixed: Fixed, key: int | None) -> Tensor:
     """Return float32 `x` of the CPU, contiguous if not dense, rounded to `fixed`."""
     x = x if is_dense(x) else x.contiguous()
-    flat = x.as_strided((x.numel(),), (1,)).numpy()
-    largest = _largest(flat)
-    if largest == 0 or not np.isfinite(largest):
+    largest = _largest(x)
+    if largest == 0 or not math.isfinite(largest):
         return x.clone()
     out = torch.empty_like(x)
     limit = float(2 ** (fixed.mantissa_bits - 1) - 1)
-    target = out.as_strided((x.numel(),), (1,)).numpy()
-    scaled_kernels.round_fixed(flat, target, largest / limit, limit, _number(key))
+    scaled_kernels.round_fixed(
+        x.data_ptr(), out.data_ptr(), x.numel(), largest / limit, limit, _number(key)
+    )
     return out
 
 
@@ -103,9 +123,8 @@ def round_scaled(x: Tensor, scaled: Float, key: int | None) -> Tensor | None:
     if scaled.scale_bits is not None:
         return None
     x = x if is_dense(x) else x.contiguous()
-    flat = x.as_strided((x.numel(),), (1,)).numpy()
-    largest = _largest(flat)
-    if largest == 0 or not np.isfinite(largest):
+    largest = _largest(x)
+    if largest == 0 or not math.isfinite(largest):
         return x.clone()
     shift = scaled.max_exponent - (math.frexp(largest)[1] - 1)
     # The exponent of every value after scaling, then that of its step before scaling.
@@ -115,28 +134,29 @@ def round_scaled(x: Tensor, scaled: Float, key: int | None) -> Tensor | None:
     if used.size == 0 or abs(used).max() > _LARGEST_EXPONENT:
         return None
     step = np.ldexp(np.float32(1), np.minimum(exponent, used.max())).astype(np.float32)
-    limit = np.float32(math.ldexp(scaled.max_value, -shift))
+    inverse = 1 / step
     out = torch.empty_like(x)
-    target = out.as_strided((x.numel(),), (1,)).numpy()
-    bits = flat.view(np.uint32)
-    scaled_kernels.round_floats(flat, bits, target, 1 / step, step, limit, _number(key))
+    scaled_kernels.round_floats(
+        x.data_ptr(), out.data_ptr(), x.numel(), inverse.ctypes.data, step.ctypes.data,
+        math.ldexp(scaled.max_value, -shift), _number(key),
+    )  # fmt: skip
     return out
 
 
 def _round_scaled_rows(x: Tensor, scaled: Float, key: int | None) -> Tensor:
     x = x.contiguous()
     out = torch.empty_like(x)
-    shape = (x.shape[0] if x.ndim else 1, -1)
-    source, target = x.view(shape).numpy(), out.view(shape).numpy()
-    width = (scaled.tile and scaled.tile[1]) or source.shape[1]
+    rows = x.shape[0] if x.ndim else 1
+    shape = rows, x.numel() // rows
+    width = (scaled.tile and scaled.tile[1]) or shape[1]
     scaled_kernels.round_scaled_rows(
-        source, source.view(np.uint32), target, width, scaled.mantissa_bits,
+        x.data_ptr(), out.data_ptr(), shape, width, scaled.mantissa_bits,
         (scaled.min_exponent, scaled.max_exponent),
         (scaled.min_scale_exponent, scaled.max_scale_exponent), scaled.max_value, _number(key),
     )  # fmt: skip
     return out
 
 
-def _largest(flat: np.ndarray[tuple[int], np.dtype[np.float32]]) -> float:
-    bits = np.array([kernels.largest_magnitude(flat.view(np.uint32))], np.uint32)
+def _largest(x: Tensor) -> float:
+    bits = np.array([scaled_kernels.largest_of(x.data_ptr(), x.numel())], np.uint32)
     return float(bits.view(np.float32)[0])

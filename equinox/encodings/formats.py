@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import final, get_args
+from typing import Literal, TypeAlias, final, get_args
 
 from equinox.encodings.number_formats import (
     BF16,
@@ -44,6 +44,10 @@ __all__ = [
 ]
 
 
+#: Fields of an Encoding that are formats.
+Role: TypeAlias = Literal["x", "w", "grad", "storage", "x_backward", "w_backward"]
+
+
 @final
 @dataclass(frozen=True, kw_only=True)
 class Encoding:
@@ -65,9 +69,32 @@ class Encoding:
     #: (dim 0, rest) for all operands; "reduction": tiles of the matrix (kept, reduced dimension) of
     #: each operand of each product.
     blocks: Blocks = "tile"
+    #: Activations as the backward pass reads them, for the gradient of a weight; None: as forward.
+    x_backward: Format | None = None
+    #: Weights as the backward pass reads them, for the gradient of x; None: as forward.
+    w_backward: Format | None = None
 
     def __post_init__(self) -> None:
         check_choice("blocks", self.blocks, get_args(Blocks))
+
+    def format_of(self, role: Role) -> Format:
+        """Return the format of a role; in the backward pass that of the forward one by default."""
+        match role:
+            case "x_backward":
+                return self.x_backward or self.x
+            case "w_backward":
+                return self.w_backward or self.w
+            case _:
+                found: Format = getattr(self, role)
+                return found
+
+    @property
+    def operands(self) -> tuple[Format, ...]:
+        """Formats of the operands of all products, forward and backward."""
+        return (
+            *(self.x, self.w, self.grad),
+            *(self.format_of("x_backward"), self.format_of("w_backward")),
+        )
 
     @property
     def mantissa_bits(self) -> int:
@@ -108,8 +135,7 @@ class Encoding:
     def is_fp32(self) -> bool:
         """Whether no operand and no stored weight is rounded."""
         return all(
-            isinstance(part, Float) and part.is_fp32
-            for part in (self.x, self.w, self.grad, self.storage)
+            isinstance(part, Float) and part.is_fp32 for part in (*self.operands, self.storage)
         )
 
 
@@ -202,8 +228,8 @@ def _microscaled(name: str, operand: Format) -> Encoding:
     return replace(_plain(name, operand), blocks="reduction")
 
 
-#: Fields of an Encoding that are formats.
-_ROLES = ("x", "w", "grad", "storage")
+#: In this order: a format of the backward pass starts from that of the forward one.
+_ROLES: tuple[Role, ...] = get_args(Role)
 _FLOAT_CHOICES = (
     *("exponent_bits", "mantissa_bits", "finite", "scaled", "rounding", "gradient_rounding"),
 )
@@ -262,9 +288,10 @@ def derive_encoding(name: str, *, base: str, overrides: Mapping[str, object]) ->
     precision), rounding (of activations and weights), gradient_rounding, storage_rounding, blocks,
     exponent_rule, exponent_bits and exponent_has_nan (the lowest exponent is taken by NaN).
 
-    Of any, it may set a role, after that: x, w, grad or storage is the name of an encoding whose
-    format of this role is taken, or a mapping of fields of the format to their values, in which
-    `base` may name such an encoding.
+    Of any, it may set a role, after that: x, w, grad, storage, x_backward or w_backward is the name
+    of an encoding whose format of this role is taken, or a mapping of fields of the format to their
+    values, in which `base` may name such an encoding. What the backward pass reads is by default
+    what the forward pass reads, and starts from that.
 
     Raises:
         ValueError: `base` is unknown, or has no blocks to change; a key is unknown or its value not
@@ -284,24 +311,23 @@ def derive_encoding(name: str, *, base: str, overrides: Mapping[str, object]) ->
             encoding = _derive_float(parent, name, choices)
         elif choices:
             encoding = _block_encoding(name, replace(_choices_of(parent, base), **choices))  # type: ignore[arg-type]
-        roles = {
-            role: _format_of_role(role, getattr(encoding, role), overrides[role])
-            for role in _ROLES
-            if role in overrides
-        }
-        return replace(encoding, **roles)  # type: ignore[arg-type]
+        for role in _ROLES:
+            if role in overrides:
+                found = _format_of_role(role, encoding.format_of(role), overrides[role])
+                encoding = replace(encoding, **{role: found})  # type: ignore[arg-type]
+        return encoding
     except ValueError as error:
         raise ValueError(f"encoding {name}: {error}") from error
 
 
-def _format_of_role(role: str, number_format: Format, choice: object) -> Format:
+def _format_of_role(role: Role, number_format: Format, choice: object) -> Format:
     """Return the format that `choice` makes of that of a role."""
     if not isinstance(choice, (str, Mapping)):
         raise ValueError(f"{role} is {choice!r}; name an encoding, or map fields to values")
     changes = {"base": choice} if isinstance(choice, str) else dict(choice)
     base = changes.pop("base", None)
     if base is not None:
-        number_format = getattr(get_encoding(str(base)), role)
+        number_format = get_encoding(str(base)).format_of(role)
     known = [field.name for field in fields(number_format)]
     for key in changes:
         if key not in known:

@@ -11,6 +11,7 @@ Source: Drumond et al., "Training DNNs with Hybrid Block Floating Point", NeurIP
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -113,7 +114,22 @@ def convolution(
 
 def _apply(function: type[Function], *arguments: object) -> Tensor:
     with torch._C.DisableTorchFunction():  # its products are encoded once, also in a mode
-        return cast(Tensor, in_fp32(function.apply, *arguments))
+        return cast(Tensor, apply(function, *arguments))
+
+
+def apply(function: type[Function], *arguments: object) -> Any:
+    """Return function.apply(*arguments), in FP32 also in autocast.
+
+    On the CPU, torch.compile leaves it as it is: it calls kernels with addresses of memory, at
+    which a trace ends, so that each layer would be compiled in pieces, and anew for each other.
+    """
+    first = arguments[0]
+    if torch.compiler.is_compiling() and isinstance(first, Tensor) and first.is_cpu:
+        return _apart(function.apply, *arguments)
+    return in_fp32(function.apply, *arguments)
+
+
+_apart = torch.compiler.disable(in_fp32)
 
 
 def _unfolded_convolution(
@@ -220,7 +236,10 @@ class _BatchedProduct(Function):
     def forward(ctx: Any, left: Tensor, right: Tensor, operands: Operands) -> Tensor:
         x = operands.encoding.x
         a, b = _each(operands.x, left, x), _each(operands.x, right, x)
-        ctx.save_for_backward(operands.to_save(left, a), operands.to_save(right, b))
+        if operands.is_apart("x") and not operands.reblocks:
+            ctx.save_for_backward(_for_backward(operands, left), _for_backward(operands, right))
+        else:
+            ctx.save_for_backward(operands.to_save(left, a), operands.to_save(right, b))
         ctx.operands = operands
         return a @ b.mT
 
@@ -229,16 +248,21 @@ class _BatchedProduct(Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         left, right = ctx.saved_tensors
         operands: Operands = ctx.operands
-        x, by = operands.encoding.x, operands.encoding.grad
+        by = operands.encoding.grad
         rounded = _each(operands.grad, grad, by)
         if not operands.reblocks:
             return rounded @ right, rounded.mT @ left, None
         along_rows = _each(operands.grad, grad.mT, by)
         return (
-            rounded @ _each(operands.x, right.mT, x).mT,
-            along_rows @ _each(operands.x, left.mT, x).mT,
+            rounded @ _for_backward(operands, right.mT).mT,
+            along_rows @ _for_backward(operands, left.mT).mT,
             None,
         )
+
+
+def _for_backward(operands: Operands, matrices: Tensor) -> Tensor:
+    number_format = operands.encoding.format_of("x_backward")
+    return _each(partial(operands.backward, "x"), matrices, number_format)
 
 
 def _each(
@@ -278,10 +302,16 @@ class _Convolution(Function):
         inputs, weight = ctx.saved_tensors
         needs_x, needs_w, needs_bias = ctx.needs_input_grad[:3]
         rounded = operands.grad(grad, brief=True)
-        x, w = operands.recall("x", inputs), operands.recall("w", weight)
-        grad_x, grad_w, _ = torch.ops.aten.convolution_backward(
-            rounded, x, w, None, *ctx.geometry, (needs_x, needs_w, False)
-        )
-        positions = [dim for dim in range(grad.ndim) if dim != 1]
-        grad_bias = grad.sum(positions) if needs_bias else None
+        back, geometry = torch.ops.aten.convolution_backward, ctx.geometry
+        grad_x = grad_w = grad_bias = None
+        if needs_bias:
+            grad_bias = grad.sum([dim for dim in range(grad.ndim) if dim != 1])
+        # One by one, so that an operand is gone when the other gradient takes its memory.
+        if needs_w:
+            x = operands.recall("x", inputs)
+            grad_w = back(rounded, x, weight, None, *geometry, (False, True, False))[1]
+            del x
+        if needs_x:
+            w = operands.recall("w", weight)
+            grad_x = back(rounded, inputs, w, None, *geometry, (True, False, False))[0]
         return grad_x, grad_w, grad_bias, None, None

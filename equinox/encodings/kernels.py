@@ -6,42 +6,68 @@ Arithmetic is in float32, exact as long as steps and their inverses are normal n
 an infinity, a NaN or an extreme exponent goes value by value through float64 instead.
 
 A kernel is called with the address of its `ARGUMENTS`, so that a call costs a microsecond, by one
-thread or by several: each takes the next strips until none is left.
+thread or by several: each takes the next strips until none is left. Rows are addresses too, which
+keeps compiling short: it happens once on a machine, when a kernel is first used.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import carray, cfunc, njit, types  # type: ignore[attr-defined]
-from numpy.typing import NDArray
+from numba import cfunc, njit, types  # type: ignore[attr-defined]
 
-from equinox.encodings.intrinsics import pointer, take, uniform, widest_vectors
+from equinox.encodings.intrinsics import (
+    call,
+    load,
+    load_bits,
+    load_integer,
+    store,
+    store_bits,
+    take,
+    uniform,
+    widest_vectors,
+)
+from equinox.machine_code import renewed
 
-Array = NDArray[Any]
 Scalar = Any  # of the type that the kernels' casts make it
 
-#: What a kernel is told, as int64: the address of the number of shares that are taken, the rows of
-#: a share (whole tiles), addresses of the matrices of float32 that are read and written (may be
-#: the same), their shape, the tile's (ignored by `round_rows`), bits of a mantissa, the range of
-#: exponents, where larger and smaller ones saturate, and the key, -1 for rounding to nearest.
+#: What a kernel is told, as int64: the address of a function that gives the number of a thread, or
+#: 0; the parts of the matrix, of which a thread first takes that of its number; rows of a part and
+#: of what it takes at a time (whole tiles); addresses of the matrices of float32 that are read and
+#: written (may be the same); their shape; the tile's (ignored by `round_rows`); bits of a mantissa;
+#: the range of exponents, where larger and smaller ones saturate; the key, -1 for rounding to
+#: nearest. After them, 0 for each part: it counts what is taken.
 ARGUMENTS = (
-    "taken", "share", "x", "out", "rows", "columns", "height", "width",
+    "thread_number", "parts", "part", "share", "x", "out", "rows", "columns", "height", "width",
     "mantissa_bits", "low", "high", "key",
 )  # fmt: skip
+_THREAD_NUMBER, _PARTS, _PART, _SHARE, X, OUT = range(6)
+_ROWS, _COLUMNS, _HEIGHT, _WIDTH, _MANTISSA_BITS, _LOW, _HIGH, KEY, _TAKEN = range(6, 15)
 
-compiled = njit(cache=True, nogil=True, error_model="numpy")
-_kernel: Callable[[Any], Any] = cfunc(types.void(types.int64), cache=True, error_model="numpy")
+compiled = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 MAGNITUDE = np.uint32(0x7FFFFFFF)
 INFINITY = np.uint32(0x7F800000)
 #: Columns that a strip takes at a time: their maxima and steps stay in the first-level cache.
 _CHUNK = 1024
-#: Steps with these exponents, and their inverses, are normal float32.
-_LARGEST_FAST = 120
+#: Steps with these exponents, their inverses and what `_nearest` adds are normal float32.
+_LARGEST_FAST = 100
+_FLOAT = 4  # bytes
+
+
+def _kernel(function: Callable[[int], None]) -> Callable[[], Any]:
+    """Return what gives the kernel, compiled or read from disk when first asked for."""
+
+    @cache
+    def kernel() -> Any:
+        named = renewed(function)
+        return cfunc(types.void(types.int64), cache=True, error_model="numpy")(named)
+
+    return kernel
 
 
 @compiled
@@ -59,8 +85,40 @@ def exponent_of(bits: Scalar) -> Scalar:
 
 
 @compiled
-def _step_exponent(bits: Scalar, mantissa_bits: int, low: int, high: int) -> Scalar:
-    return min(max(exponent_of(bits), low), high) - mantissa_bits + 2
+def _step_exponent(largest: Scalar, arguments: int) -> Scalar:
+    """Return the exponent of the step of a block with this largest magnitude, as bits."""
+    low, high = load_integer(arguments, _LOW), load_integer(arguments, _HIGH)
+    exponent = min(max(exponent_of(largest), low), high)
+    return exponent - load_integer(arguments, _MANTISSA_BITS) + 2
+
+
+@compiled
+def _is_fast(largest: Scalar, exponent: int) -> Scalar:
+    return largest < INFINITY and -_LARGEST_FAST <= exponent <= _LARGEST_FAST
+
+
+@compiled
+def _limit(arguments: int) -> Scalar:
+    """Return the largest mantissa."""
+    return (1 << (load_integer(arguments, _MANTISSA_BITS) - 1)) - 1
+
+
+@compiled
+def _power_of_two(exponent: int) -> Scalar:
+    """Return 2**exponent of a normal float32 from its bits."""
+    return np.uint32((exponent + 127) << 23).view(np.float32)
+
+
+@compiled
+def double_power_of_two(exponent: int) -> Scalar:
+    """Return 2**exponent of a normal float64 from its bits."""
+    return np.int64((exponent + 1023) << 52).view(np.float64)
+
+
+@compiled
+def _nearest(value: Scalar, shift: Scalar, largest: Scalar) -> Scalar:
+    """Round to nearest; `shift` is 2**23 steps, so that the last digit of the sum is a step."""
+    return math.copysign(min((abs(value) + shift) - shift, largest), value)
 
 
 @compiled
@@ -74,65 +132,75 @@ def _stochastic(
 
 
 @compiled
-def _power_of_two(exponent: int) -> Scalar:
-    """Return 2**exponent of a normal float32 from its bits."""
-    return np.uint32((exponent + 127) << 23).view(np.float32)
+def _factors(exponent: int, arguments: int) -> Scalar:
+    """Return what rounding with this step takes: to nearest shift and largest, else 1/step, step.
+
+    They are those of `_nearest` and of `_stochastic`.
+    """
+    step = _power_of_two(exponent)
+    if load_integer(arguments, KEY) < 0:
+        return step * np.float32(2**23), step * np.float32(_limit(arguments))
+    return _power_of_two(-exponent), step
 
 
 @compiled
-def _copy(x: Array, out: Array) -> None:
-    for j in range(x.size):
-        out[j] = x[j]
+def _aligned(address: int) -> int:
+    """Return the first multiple of a line of the cache, where vectors do not straddle two."""
+    return (address + 63) & ~63
 
 
 @compiled
-def _fill(x: Array, value: Scalar) -> None:
-    for j in range(x.size):
-        x[j] = value
+def _copy(x: int, out: int, n: int) -> None:
+    for j in range(n):
+        store_bits(out, j, load_bits(x, j))
 
 
 @compiled
 def _round_by_columns(
-    x: Array, out: Array, inverse: Array, step: Array, limit: Scalar, first: int, key: int
+    x: int, out: int, rows: int, n: int, factors: int, others: int, first: int, arguments: int
 ) -> None:
-    """Round a row with a step per column; its first value has the position `first`."""
+    """Round rows with two factors per column; their first value has the position `first`."""
     widest_vectors()
-    if key < 0:
-        for j in range(x.size):
-            out[j] = min(max(np.rint(x[j] * inverse[j]), -limit), limit) * step[j]
-    else:
-        for j in range(x.size):
-            number = uniform(first, j, key)
-            out[j] = _stochastic(x[j], inverse[j], step[j], limit, number)
+    columns = load_integer(arguments, _COLUMNS)
+    key, limit = load_integer(arguments, KEY), np.float32(_limit(arguments))
+    for start in range(0, rows * columns, columns):
+        row, result = x + _FLOAT * start, out + _FLOAT * start
+        if key < 0:
+            for j in range(n):
+                store(result, j, _nearest(load(row, j), load(factors, j), load(others, j)))
+        else:
+            for j in range(n):
+                number = uniform(first + start, j, key)
+                factor, other = load(factors, j), load(others, j)
+                store(result, j, _stochastic(load(row, j), factor, other, limit, number))
 
 
 @compiled
-def _round_by_step(
-    x: Array, out: Array, inverse: Scalar, step: Scalar, limit: Scalar, first: int, key: int
-) -> None:
+def _round_by_step(x: int, out: int, n: int, exponent: int, first: int, arguments: int) -> None:
     """Round a row with one step; its first value has the position `first`."""
     widest_vectors()
+    key, limit = load_integer(arguments, KEY), np.float32(_limit(arguments))
+    factor, other = _factors(exponent, arguments)
     if key < 0:
-        for j in range(x.size):
-            out[j] = min(max(np.rint(x[j] * inverse), -limit), limit) * step
+        for j in range(n):
+            store(out, j, _nearest(load(x, j), factor, other))
     else:
-        for j in range(x.size):
+        for j in range(n):
             number = uniform(first, j, key)
-            out[j] = _stochastic(x[j], inverse, step, limit, number)
+            store(out, j, _stochastic(load(x, j), factor, other, limit, number))
 
 
 @compiled
-def _round_with_care(
-    x: Array, out: Array, largest: Scalar, exponent: int, limit: Scalar, first: int, key: int
-) -> None:
+def _round_with_care(x: int, out: int, n: int, largest: Scalar, first: int, arguments: int) -> None:
     """Round a row of one block in float64, whatever its values."""
     if largest == 0 or largest >= INFINITY:
-        out[:] = x
+        _copy(x, out, n)
         return
-    step = 2.0**exponent
-    for j in range(x.size):
-        scaled = np.float64(x[j]) / step
-        out[j] = np.float32(min(max(round_double(scaled, first + j, key), -limit), limit) * step)
+    key, limit = load_integer(arguments, KEY), np.float64(_limit(arguments))
+    step = double_power_of_two(_step_exponent(largest, arguments))
+    for j in range(n):
+        mantissa = round_double(np.float64(load(x, j)) / step, first + j, key)
+        store(out, j, np.float32(min(max(mantissa, -limit), limit) * step))
 
 
 @compiled
@@ -146,139 +214,150 @@ def round_double(scaled: float, position: int, key: int) -> Scalar:
 
 
 @compiled
-def largest_magnitude(bits: Array) -> Scalar:
+def largest_magnitude(x: int, n: int) -> Scalar:
     """Return the largest magnitude of a row of float32, as bits; NaN is above infinity."""
     widest_vectors()
     largest = np.uint32(0)
-    for j in range(bits.size):
-        largest = max(largest, bits[j] & MAGNITUDE)
+    for j in range(n):
+        largest = np.uint32(max(largest, load_bits(x, j) & MAGNITUDE))
     return largest
 
 
 @compiled
-def _column_maxima(bits: Array, start: int, maxima: Array) -> None:
-    """Find the largest magnitude, as bits, of each column from `start`."""
+def _column_maxima(x: int, rows: int, stride: int, n: int, maxima: int) -> None:
+    """Find the largest magnitude, as bits, of each column; rows are `stride` bytes apart."""
     widest_vectors()
-    _fill(maxima, np.uint32(0))
-    for i in range(bits.shape[0]):
-        row = bits[i, start : start + maxima.size]
-        for j in range(maxima.size):
-            maxima[j] = max(maxima[j], row[j] & MAGNITUDE)
+    for j in range(n):
+        store_bits(maxima, j, np.uint32(load_bits(x, j) & MAGNITUDE))
+    for i in range(1, rows):
+        row = x + i * stride
+        for j in range(n):
+            largest = max(load_bits(maxima, j), load_bits(row, j) & MAGNITUDE)
+            store_bits(maxima, j, largest)
 
 
 @compiled
-def _tile_steps(
-    maxima: Array, width: int, mantissa_bits: int, low: int, high: int, inverse: Array, step: Array
-) -> bool:
-    """Turn maxima of columns into those of their tiles, and steps; False where float64 must."""
+def _tile_factors(maxima: int, n: int, factors: int, others: int, arguments: int) -> Scalar:
+    """Turn maxima of columns into those of their tiles, and factors; False where float64 must."""
     fast = True
-    for start in range(0, maxima.size, width):
-        end = min(start + width, maxima.size)
-        tile = maxima[start:end]
+    width = load_integer(arguments, _WIDTH)
+    for start in range(0, n, width):
+        end = min(start + width, n)
         largest = np.uint32(0)
-        for j in range(tile.size):
-            largest = max(largest, tile[j])
-        exponent = _step_exponent(largest, mantissa_bits, low, high) if largest else 0
-        if largest >= INFINITY or not -_LARGEST_FAST <= exponent <= _LARGEST_FAST:
-            fast = False
-        _fill(tile, largest)
-        _fill(step[start:end], _power_of_two(exponent))
-        _fill(inverse[start:end], _power_of_two(-exponent))
+        for j in range(start, end):
+            largest = np.uint32(max(largest, load_bits(maxima, j)))
+        exponent = _step_exponent(largest, arguments) if largest else 0
+        fast &= _is_fast(largest, exponent)
+        factor, other = _factors(exponent, arguments)
+        for j in range(start, end):
+            store_bits(maxima, j, largest)
+            store(factors, j, factor)
+            store(others, j, other)
     return fast
 
 
 @compiled
-def _round_strip(
-    x: Array, out: Array, width: int, numbers: Array, first_row: int, scratch: Array
+def _round_chunk(
+    x: int, out: int, rows: int, n: int, scratch: int, first: int, arguments: int
 ) -> None:
-    """Round a strip of tiles, of all rows of `x`; `scratch` holds four rows as long as a chunk.
-
-    `numbers` are the bits of a mantissa, the range of exponents and the key.
-    """
-    mantissa_bits, low, high, key = numbers[0], numbers[1], numbers[2], numbers[3]
-    rows, columns = x.shape
-    limit = 2 ** (mantissa_bits - 1) - 1
-    in_place = x.ctypes.data == out.ctypes.data
-    for left in range(0, columns, scratch.shape[1]):
-        n = min(scratch.shape[1], columns - left)
-        maxima = scratch[0, :n].view(np.uint32)
-        inverse, step, rounded = scratch[1, :n], scratch[2, :n], scratch[3, :n]
-        _column_maxima(x.view(np.uint32), left, maxima)
-        fast = _tile_steps(maxima, width, mantissa_bits, low, high, inverse, step)
-        for i in range(rows):
-            row, result = x[i, left : left + n], out[i, left : left + n]
-            first = (first_row + i) * columns + left
-            if not fast:
-                for j in range(0, n, width):
-                    end = min(j + width, n)
-                    exponent = _step_exponent(maxima[j], mantissa_bits, low, high)
-                    _round_with_care(
-                        row[j:end], result[j:end], maxima[j], exponent, limit, first + j, key
-                    )
-            elif in_place:  # by way of other memory, so that the compiler may use vectors
-                _round_by_columns(row, rounded, inverse, step, np.float32(limit), first, key)
-                _copy(rounded, result)
-            else:
-                _round_by_columns(row, result, inverse, step, np.float32(limit), first, key)
+    """Round `n` columns of a strip of tiles; `scratch` holds four rows of as many."""
+    columns = load_integer(arguments, _COLUMNS)
+    maxima, factors, others, rounded = [scratch + i * _aligned(_FLOAT * n) for i in range(4)]
+    _column_maxima(x, rows, _FLOAT * columns, n, maxima)
+    fast = _tile_factors(maxima, n, factors, others, arguments)
+    if fast and x != out:
+        _round_by_columns(x, out, rows, n, factors, others, first, arguments)
+        return
+    for start in range(0, rows * columns, columns):
+        row, result = x + _FLOAT * start, out + _FLOAT * start
+        if fast:  # by way of other memory, so that the compiler may use vectors
+            _round_by_columns(row, rounded, 1, n, factors, others, first + start, arguments)
+            _copy(rounded, result, n)
+        else:
+            _round_tiles_with_care(row, result, n, maxima, first + start, arguments)
 
 
 @compiled
-def _round_row(x: Array, out: Array, numbers: Array, first: int, scratch: Array) -> None:
-    """Round a row of one block; `numbers` as for `_round_strip`."""
-    mantissa_bits, low, high, key = numbers[0], numbers[1], numbers[2], numbers[3]
-    limit = np.float32(2 ** (mantissa_bits - 1) - 1)
-    largest = largest_magnitude(x.view(np.uint32))
-    exponent = _step_exponent(largest, mantissa_bits, low, high) if largest else 0
-    if largest >= INFINITY or not -_LARGEST_FAST <= exponent <= _LARGEST_FAST:
-        _round_with_care(x, out, largest, exponent, limit, first, key)
-        return
-    step, inverse = _power_of_two(exponent), _power_of_two(-exponent)
-    if x.ctypes.data != out.ctypes.data:
-        _round_by_step(x, out, inverse, step, limit, first, key)
-        return
-    for start in range(0, x.size, scratch.size):  # see _round_strip
-        n = min(scratch.size, x.size - start)
-        piece = x[start : start + n]
-        _round_by_step(piece, scratch[:n], inverse, step, limit, first + start, key)
-        _copy(scratch[:n], piece)
+def _round_tiles_with_care(
+    x: int, out: int, n: int, maxima: int, first: int, arguments: int
+) -> None:
+    width = load_integer(arguments, _WIDTH)
+    for j in range(0, n, width):
+        _round_with_care(
+            x + _FLOAT * j, out + _FLOAT * j, min(width, n - j), load_bits(maxima, j), first + j,
+            arguments,
+        )  # fmt: skip
 
 
 @compiled
-def _matrix(address: int, rows: int, columns: int) -> Array:
-    return carray(pointer(address), (rows, columns), np.float32)
+def _round_row(x: int, out: int, n: int, scratch: int, first: int, arguments: int) -> None:
+    """Round a row of one block; `scratch` holds a chunk."""
+    largest = largest_magnitude(x, n)
+    exponent = _step_exponent(largest, arguments) if largest else 0
+    if not _is_fast(largest, exponent):
+        _round_with_care(x, out, n, largest, first, arguments)
+    elif x != out:
+        _round_by_step(x, out, n, exponent, first, arguments)
+    else:
+        for start in range(0, n, _CHUNK):  # see _round_chunk
+            size, piece = min(_CHUNK, n - start), x + _FLOAT * start
+            _round_by_step(piece, scratch, size, exponent, first + start, arguments)
+            _copy(scratch, piece, size)
+
+
+@compiled
+def _own_part(arguments: int) -> Scalar:
+    thread_number = load_integer(arguments, _THREAD_NUMBER)
+    return call(thread_number) if thread_number else 0
+
+
+@compiled
+def _take_rows(part: int, arguments: int) -> Scalar:
+    """Return the first row of what is taken of a part, and the row after it; none if all is."""
+    size, share = load_integer(arguments, _PART), load_integer(arguments, _SHARE)
+    end = min(part * size + size, load_integer(arguments, _ROWS))
+    start = part * size + take(arguments, _TAKEN + part) * share
+    return start, min(start + share, end)
 
 
 @_kernel
-def round_tiles(address: Scalar) -> None:
+def round_tiles(arguments: int) -> None:
     """Round a matrix with an exponent per tile, from the top-left corner; see `ARGUMENTS`."""
-    arguments = carray(pointer(address), (12,), np.int64)
-    share, rows, columns, height, width = (
-        arguments[1],
-        arguments[4],
-        arguments[5],
-        arguments[6],
-        arguments[7],
-    )
-    x, out = _matrix(arguments[2], rows, columns), _matrix(arguments[3], rows, columns)
-    chunk = columns if width >= columns else max(_CHUNK // width, 1) * width
-    scratch = np.empty((4, min(chunk, columns)), np.float32)
-    start = take(arguments[0]) * share
-    while start < rows:
-        for top in range(start, min(start + share, rows), height):
-            bottom = min(top + height, rows)
-            _round_strip(x[top:bottom], out[top:bottom], width, arguments[8:], top, scratch)
-        start = take(arguments[0]) * share
+    x, out = load_integer(arguments, X), load_integer(arguments, OUT)
+    columns, width = load_integer(arguments, _COLUMNS), load_integer(arguments, _WIDTH)
+    height, parts = load_integer(arguments, _HEIGHT), load_integer(arguments, _PARTS)
+    chunk = min(columns, max(_CHUNK // width, 1) * width)
+    memory = np.empty(5 * _aligned(_FLOAT * chunk), np.uint8)
+    scratch = _aligned(memory.ctypes.data)
+    own = _own_part(arguments)
+    for i in range(parts):
+        part = (own + i) % parts
+        start, end = _take_rows(part, arguments)
+        while start < end:
+            for top in range(start, end, height):
+                for left in range(0, columns, chunk):
+                    first = top * columns + left
+                    size, n = min(height, end - top), min(chunk, columns - left)
+                    at = _FLOAT * first
+                    _round_chunk(x + at, out + at, size, n, scratch, first, arguments)
+            start, end = _take_rows(part, arguments)
+    memory[0] = 0  # numba frees it after its last use
 
 
 @_kernel
-def round_rows(address: Scalar) -> None:
+def round_rows(arguments: int) -> None:
     """Round a matrix with an exponent per row; see `ARGUMENTS`."""
-    arguments = carray(pointer(address), (12,), np.int64)
-    share, rows, columns = arguments[1], arguments[4], arguments[5]
-    x, out = _matrix(arguments[2], rows, columns), _matrix(arguments[3], rows, columns)
-    scratch = np.empty(_CHUNK, np.float32)
-    start = take(arguments[0]) * share
-    while start < rows:
-        for i in range(start, min(start + share, rows)):
-            _round_row(x[i], out[i], arguments[8:], i * columns, scratch)
-        start = take(arguments[0]) * share
+    x, out = load_integer(arguments, X), load_integer(arguments, OUT)
+    columns, parts = load_integer(arguments, _COLUMNS), load_integer(arguments, _PARTS)
+    memory = np.empty(_CHUNK, np.float32)
+    scratch = memory.ctypes.data
+    own = _own_part(arguments)
+    for i in range(parts):
+        part = (own + i) % parts
+        start, end = _take_rows(part, arguments)
+        while start < end:
+            for row in range(start, end):
+                at = _FLOAT * row * columns
+                _round_row(x + at, out + at, columns, scratch, row * columns, arguments)
+            start, end = _take_rows(part, arguments)
+    memory[0] = 0  # see round_tiles

@@ -13,7 +13,7 @@ from equinox.encodings.formats import Encoding, Fixed, Format
 from equinox.encodings.rounding import encode
 from equinox.encodings.scratch import scratch_like
 
-Role: TypeAlias = Literal["x", "w", "grad"]
+Role: TypeAlias = Literal["x", "w", "grad", "x_backward", "w_backward"]
 
 
 @final
@@ -22,7 +22,8 @@ class Operands:
     """An encoding with its source of randomness, as the products of a network share them.
 
     Every operand is rounded once and then serves each product that reads it. Only where blocks lie
-    along the reduced dimension is it rounded anew for each product, since each reduces another.
+    along the reduced dimension is it rounded anew for each product, since each reduces another, and
+    where the backward pass has a format of its own.
     """
 
     encoding: Encoding
@@ -33,10 +34,9 @@ class Operands:
     @property
     def reblocks(self) -> bool:
         """Whether each product cuts its operands into other blocks."""
-        encoding = self.encoding
-        operands = (encoding.x, encoding.w, encoding.grad)
-        return encoding.blocks == "reduction" and any(
-            not isinstance(operand, Fixed) and operand.tile is not None for operand in operands
+        return self.encoding.blocks == "reduction" and any(
+            not isinstance(operand, Fixed) and operand.tile is not None
+            for operand in self.encoding.operands
         )
 
     def x(self, rows: Tensor, *, brief: bool = False) -> Tensor:
@@ -55,22 +55,38 @@ class Operands:
         """Return gradients of a product's result, rounded; see `x` for `brief`."""
         return self._encode("grad", self.encoding.grad, rows, brief)
 
-    def stash(self, role: Role, operand: Tensor, rounded: Tensor) -> Tensor:
+    def backward(self, role: Literal["x", "w"], operand: Tensor) -> Tensor:
+        """Return an operand of the forward pass, rounded for the backward pass."""
+        own = self._backward_role(role)
+        return self._encode(own, self._format(own), operand, brief=False)
+
+    def stash(self, role: Literal["x", "w"], operand: Tensor, rounded: Tensor) -> Tensor:
         """Return what to save of a brief operand: itself, wherever rounding it again is the same.
 
         A network so keeps no more for its backward pass than it does without encodings.
         """
-        return operand if self.reblocks or self._repeats(role) else rounded
+        anew = self.reblocks or self._repeats(role) or self.is_apart(role)
+        return operand if anew else rounded
 
-    def recall(self, role: Role, stashed: Tensor) -> Tensor:
+    def recall(self, role: Literal["x", "w"], stashed: Tensor) -> Tensor:
         """Return, briefly, the rounded operand of what was stashed; it itself if blocks change."""
+        if self.is_apart(role) and not self.reblocks:
+            return self.backward(role, stashed)
         if self.reblocks or not self._repeats(role):
             return stashed
-        return encode(stashed, self._format(role), None, out=scratch_like(stashed, role))
+        # A gradient is in the memory that activations had.
+        out = scratch_like(stashed, role) if role == "w" else None
+        return encode(stashed, self._format(role), None, out=out)
 
-    def to_save(self, operand: Tensor, rounded: Tensor) -> Tensor:
+    def to_save(self, operand: Tensor, rounded: Tensor, role: Literal["x", "w"] = "x") -> Tensor:
         """Return what the backward pass needs of an operand of the forward pass."""
-        return operand if self.reblocks else rounded
+        if self.reblocks:
+            return operand
+        return self.backward(role, operand) if self.is_apart(role) else rounded
+
+    def is_apart(self, role: Literal["x", "w"]) -> bool:
+        """Whether the backward pass reads this operand in a format of its own."""
+        return self._backward_role(role) != role
 
     def grad_x(self, grad: Tensor, saved_weight: Tensor) -> Tensor:
         """Return rounded `grad` (rows, outputs) times the weight (outputs, inputs)."""
@@ -78,17 +94,21 @@ class Operands:
 
     def transposed_weight(self, saved_weight: Tensor) -> Tensor:
         """Return the weight (inputs, outputs) as the product for the gradient of x reads it."""
-        return self.w(saved_weight.T) if self.reblocks else saved_weight.T
+        return self.backward("w", saved_weight.T) if self.reblocks else saved_weight.T
 
     def grad_w(self, grad: Tensor, rounded_grad: Tensor, saved_rows: Tensor) -> Tensor:
         """Return the gradient (outputs, inputs) of a weight: grad' (outputs, rows) times x."""
         if self.reblocks:
-            return self.grad(grad.T) @ self.x(saved_rows.T).T
+            return self.grad(grad.T) @ self.backward("x", saved_rows.T).T
         return rounded_grad.T @ saved_rows
 
+    def _backward_role(self, role: Literal["x", "w"]) -> Role:
+        if role == "x":
+            return "x" if self.encoding.x_backward is None else "x_backward"
+        return "w" if self.encoding.w_backward is None else "w_backward"
+
     def _format(self, role: Role) -> Format:
-        encoding = self.encoding
-        return {"x": encoding.x, "w": encoding.w, "grad": encoding.grad}[role]
+        return self.encoding.format_of(role)
 
     def _repeats(self, role: Role) -> bool:
         """Whether an operand rounded again is the same."""
@@ -97,7 +117,7 @@ class Operands:
     def _encode(self, role: Role, number_format: Format, values: Tensor, brief: bool) -> Tensor:
         # An operand that does not repeat is kept for the backward pass; a gradient is used there.
         brief = brief and (role == "grad" or self._repeats(role))
-        out = scratch_like(values, role) if brief else None
+        out = scratch_like(values, "w" if role == "w" else "rows") if brief else None
         rounded = encode(values, number_format, self.generator, out=out)
         if self.observer is not None:
             self.observer(role, number_format, values, rounded)

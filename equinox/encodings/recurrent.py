@@ -14,8 +14,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from equinox.encodings.autocast import in_fp32
-from equinox.encodings.functional import linear
+from equinox.encodings.functional import apply, linear
 from equinox.encodings.operands import Operands
 
 
@@ -28,7 +27,7 @@ def lstm_layer(
     are those of torch.nn.LSTM: w_ih, w_hh and, unless the layer has none, b_ih and b_hh.
     """
     w_ih, w_hh, b_ih, b_hh = (*weights, None, None)[:4]
-    outputs = in_fp32(_Lstm.apply, x, h, c, w_ih, w_hh, b_ih, b_hh, operands)
+    outputs = apply(_Lstm, x, h, c, w_ih, w_hh, b_ih, b_hh, operands)
     return cast(tuple[Tensor, Tensor], outputs)
 
 
@@ -54,7 +53,7 @@ def projected_lstm_layer(
 def gru_layer(x: Tensor, h: Tensor, weights: tuple[Tensor, ...], operands: Operands) -> Tensor:
     """Return the outputs (time, batch, hidden) of a layer of GRU; see `lstm_layer`."""
     w_ih, w_hh, b_ih, b_hh = (*weights, None, None)[:4]
-    outputs = in_fp32(_Gru.apply, x, h, w_ih, w_hh, b_ih, b_hh, operands)
+    outputs = apply(_Gru, x, h, w_ih, w_hh, b_ih, b_hh, operands)
     return cast(Tensor, outputs)
 
 
@@ -105,7 +104,7 @@ class _Lstm(Function):
             h = torch.mul(i_f_g_o[:, 3], tanh_c[t], out=outputs[t])
         ctx.save_for_backward(
             operands.to_save(rows, x_rounded), h_in, gates, cells, tanh_c,
-            operands.to_save(w_ih, w_x), operands.to_save(w_hh, w_h),
+            operands.to_save(w_ih, w_x, "w"), operands.to_save(w_hh, w_h, "w"),
         )  # fmt: skip
         ctx.operands, ctx.has_bias = operands, b_ih is not None
         return outputs, cells[steps].clone()
@@ -191,7 +190,7 @@ class _Gru(Function):
             torch.lerp(n, states[t], r_z_n[:, 1], out=states[t + 1])
         ctx.save_for_backward(
             operands.to_save(rows, x_rounded), h_in, gates, candidates, states,
-            operands.to_save(w_ih, w_x), operands.to_save(w_hh, w_h),
+            operands.to_save(w_ih, w_x, "w"), operands.to_save(w_hh, w_h, "w"),
         )  # fmt: skip
         ctx.operands, ctx.has_bias = operands, b_ih is not None
         return states[1:]

@@ -80,7 +80,8 @@ def encode(
         return compiled.quantize(x, number_format, key)
     if x.dtype is not torch.float32 or x.numel() == 0:
         return reference.quantize(x, number_format, key)
-    rounded = _encode_float32(x, number_format, key, in_place, out)
+    by_kernels = _encode_apart if torch.compiler.is_compiling() else _encode_float32
+    rounded = by_kernels(x, number_format, key, in_place, out)
     return reference.quantize(x, number_format, key) if rounded is None else rounded
 
 
@@ -95,19 +96,26 @@ def _encode_float32(
     x: Tensor, number_format: Format, key: int | None, in_place: bool, out: Tensor | None
 ) -> Tensor | None:
     """Return `x`, of the CPU, rounded by other means than the reference, or None."""
+    if isinstance(number_format, BlockFloat):
+        if number_format.exponent_rule != "floor":
+            return None
+        return _fast().round_blocks(x, number_format, key, in_place=in_place, out=out)
+    if isinstance(number_format, Fixed):
+        return _fast().round_fixed(x, number_format, key)
+    if number_format.scaled:
+        return _fast().round_scaled(x, number_format, key)
     if number_format == FP32:
         return x
-    if number_format == BF16:
-        return x.bfloat16().float()
-    rounded: Tensor | None = None
-    match number_format:
-        case BlockFloat(exponent_rule="floor"):
-            rounded = _fast().round_blocks(x, number_format, key, in_place=in_place, out=out)
-        case Fixed():
-            rounded = _fast().round_fixed(x, number_format, key)
-        case Float(scaled=True):
-            rounded = _fast().round_scaled(x, number_format, key)
-    return rounded
+    if number_format != BF16:
+        return None
+    bfloat16 = x.bfloat16().float()
+    # The bits of a NaN are to stay; the conversion changes them.
+    return bfloat16 if bfloat16.sum().isfinite() else torch.where(x.isnan(), x, bfloat16)
+
+
+#: The same, called by what torch.compile makes: kernels take addresses of memory, on which
+#: its traces would depend, so that it would compile anew for each tensor.
+_encode_apart = torch.compiler.disable(_encode_float32)
 
 
 @cache
@@ -133,7 +141,7 @@ def _may_write(x: Tensor, out: Tensor) -> bool:
 
 
 def _check(x: Tensor, out: Tensor | None) -> None:
-    if not x.is_floating_point():
+    if x.dtype is not torch.float32 and not x.is_floating_point():
         raise ValueError(f"x has dtype {x.dtype}; only floating point values can be rounded")
     if out is not None and (out.shape != x.shape or out.dtype != x.dtype):
         raise ValueError(

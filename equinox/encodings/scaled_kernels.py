@@ -3,48 +3,56 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numba import njit
 
-from equinox.encodings.intrinsics import uniform
+from equinox.encodings.intrinsics import load, load_bits, store, store_bits, uniform
 from equinox.encodings.kernels import (
     INFINITY,
     MAGNITUDE,
     compiled,
+    double_power_of_two,
     exponent_of,
     largest_magnitude,
     round_double,
 )
+from equinox.machine_code import renewed
 
-Array = NDArray[Any]
 Scalar = Any  # of the type that the kernels' casts make it
 
 
-@compiled
+def _entry(function: Callable[..., None]) -> Any:
+    return njit(cache=True, nogil=True, error_model="numpy")(renewed(function))
+
+
+@_entry
 def round_floats(
-    x: Array, bits: Array, out: Array, inverse: Array, step: Array, limit: Scalar, key: int
+    x: int, out: int, n: int, inverse: int, step: int, limit: float, key: int
 ) -> None:
     """Round a row of finite values, with the steps of their 256 exponents, as in their bits."""
-    for j in range(x.size):
-        exponent = (bits[j] & MAGNITUDE) >> np.uint32(23)
-        factor, size = inverse[exponent], step[exponent]
+    largest = np.float32(limit)
+    for j in range(n):
+        value = load(x, j)
+        exponent = np.int64((load_bits(x, j) & MAGNITUDE) >> np.uint32(23))
+        factor, size = load(inverse, exponent), load(step, exponent)
         if key < 0:
-            rounded = np.rint(x[j] * factor) * size
+            rounded = np.rint(value * factor) * size
         else:
-            scaled = x[j] * factor
+            scaled = value * factor
             below = np.floor(scaled)
             up = uniform(0, j, key) < scaled - below
-            rounded = math.copysign(below + np.float32(up), x[j]) * size
-        out[j] = min(max(rounded, -limit), limit)
+            rounded = math.copysign(below + np.float32(up), value) * size
+        store(out, j, min(max(rounded, -largest), largest))
 
 
-@compiled
+@_entry
 def round_scaled_rows(
-    x: Array,
-    bits: Array,
-    out: Array,
+    x: int,
+    out: int,
+    shape: tuple[int, int],
     width: int,
     mantissa_bits: int,
     exponents: tuple[int, int],
@@ -56,61 +64,68 @@ def round_scaled_rows(
 
     `exponents` are the smallest and the largest of a value, `scales` those of a block's scale.
     """
-    columns = x.shape[1]
-    for i in range(x.shape[0]):
+    rows, columns = shape
+    for i in range(rows):
         for left in range(0, columns, width):
-            end = min(left + width, columns)
-            row, result = x[i, left:end], out[i, left:end]
-            largest = largest_magnitude(bits[i, left:end])
+            first = i * columns + left
+            n = min(width, columns - left)
+            row, result = x + 4 * first, out + 4 * first
+            largest = largest_magnitude(row, n)
             if largest == 0 or largest >= INFINITY:
-                result[:] = row
+                for j in range(n):
+                    store_bits(result, j, load_bits(row, j))
                 continue
             top = exponent_of(largest)
             scale = min(max(top - exponents[1], scales[0]), scales[1])
             low = exponents[0] + scale  # exponent of subnormal values, before scaling
-            limit = max_value * 2.0**scale
+            limit = max_value * double_power_of_two(scale)
             if key >= 0 or mantissa_bits > 16 or low < -100 or top > 100:
-                first = i * columns + left
-                _round_floats_with_care(row, result, low, mantissa_bits, limit, first, key)
+                _round_floats_with_care(row, result, n, low, mantissa_bits, limit, first, key)
             else:
-                _round_floats_nearest(
-                    row, bits[i, left:end], result, low, mantissa_bits, np.float32(limit)
-                )
+                _round_floats_nearest(row, result, n, low, mantissa_bits, np.float32(limit))
 
 
 @compiled
 def _round_floats_nearest(
-    x: Array, bits: Array, out: Array, low: int, mantissa_bits: int, limit: Scalar
+    x: int, out: int, n: int, low: int, mantissa_bits: int, limit: Scalar
 ) -> None:
     """Round a row to nearest, far from the ends of float32.
 
     The sum with 1.5 * 2**23 steps is rounded to a multiple of a step, since that is its last digit.
     """
-    smallest = np.float32(2.0**low)
-    factor = np.float32(1.5 * 2.0 ** (24 - mantissa_bits))
-    for j in range(x.size):
-        binade = np.uint32(bits[j] & INFINITY).view(np.float32)
+    smallest = np.float32(double_power_of_two(low))
+    factor = np.float32(1.5 * double_power_of_two(24 - mantissa_bits))
+    for j in range(n):
+        value = load(x, j)
+        binade = np.uint32(load_bits(x, j) & INFINITY).view(np.float32)
         shift = max(binade, smallest) * factor
-        rounded = min(max((x[j] + shift) - shift, -limit), limit)
-        out[j] = math.copysign(rounded, x[j])
+        rounded = min(max((value + shift) - shift, -limit), limit)
+        store(out, j, math.copysign(rounded, value))
 
 
 @compiled
 def _round_floats_with_care(
-    x: Array, out: Array, low: int, mantissa_bits: int, limit: float, first: int, key: int
+    x: int, out: int, n: int, low: int, mantissa_bits: int, limit: float, first: int, key: int
 ) -> None:
     """Round a row of finite values in float64, whatever they are."""
-    for j in range(x.size):
-        value = np.float64(x[j])
-        exponent = max(math.frexp(value)[1] - 1, low) if value != 0 else low
-        step = 2.0 ** (exponent - mantissa_bits + 1)
+    for j in range(n):
+        value = np.float64(load(x, j))
+        bits = load_bits(x, j) & MAGNITUDE
+        exponent = max(exponent_of(bits), low) if bits else low
+        step = double_power_of_two(exponent - mantissa_bits + 1)
         rounded = round_double(value / step, first + j, key)
-        out[j] = np.float32(min(max(rounded * step, -limit), limit))
+        store(out, j, np.float32(min(max(rounded * step, -limit), limit)))
 
 
-@compiled
-def round_fixed(x: Array, out: Array, scale: float, limit: float, key: int) -> None:
+@_entry
+def round_fixed(x: int, out: int, n: int, scale: float, limit: float, key: int) -> None:
     """Round a row of finite values to multiples of `scale`, in float64."""
-    for j in range(x.size):
-        mantissa = round_double(np.float64(x[j]) / scale, j, key)
-        out[j] = np.float32(min(max(mantissa, -limit), limit) * scale)
+    for j in range(n):
+        mantissa = round_double(np.float64(load(x, j)) / scale, j, key)
+        store(out, j, np.float32(min(max(mantissa, -limit), limit) * scale))
+
+
+@_entry
+def largest_of(x: int, n: int) -> Scalar:
+    """Return the largest magnitude of a row of float32, as bits; see `largest_magnitude`."""
+    return largest_magnitude(x, n)

@@ -3,53 +3,51 @@
 from __future__ import annotations
 
 import ctypes
-import struct
-from collections.abc import Callable, Sequence
+import os
+from array import array
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import Any
 
-import torch
-
-#: As many as `kernels.ARGUMENTS`.
-_ARGUMENTS = struct.Struct("12q")
-#: A share of work that is worth the start of a thread.
-_VALUES_PER_THREAD = 2**14
+_PROCESS = os.getpid()
 
 
-def run(kernel: int, arguments: Sequence[int], values: int) -> None:
-    """Call the kernel at an address, on several threads if there are `values` enough.
+def run(kernel: int, arguments: array[int], threads: int) -> None:
+    """Call the kernel at an address, on so many threads.
 
-    It takes the address of the address of a counter of shares, and of the `arguments` after it.
+    It takes the address of `arguments`.
 
     The threads are those of PyTorch's OpenMP, which wait for work; others beside them would be
-    kept waiting by them. Without OpenMP they are Python's.
+    kept waiting by them. Without OpenMP they are Python's, and so they are in a process that was
+    forked from this one, since OpenMP does not find out that its threads have stayed behind.
     """
-    taken = ctypes.c_int64(0)
-    packed = _ARGUMENTS.pack(ctypes.addressof(taken), *arguments)
-    threads = torch.get_num_threads()
-    if threads == 1 or values < 2 * _VALUES_PER_THREAD:
-        _callable(kernel)(packed)
-    elif _PARALLEL is not None:
-        _PARALLEL(kernel, packed, threads, 0)
+    address = arguments.buffer_info()[0]
+    if threads == 1:
+        _callable(kernel)(address)
+    elif _PARALLEL is not None and os.getpid() == _PROCESS:
+        _PARALLEL(kernel, address, threads, 0)
     else:
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(_callable(kernel), [packed] * threads))
+            list(pool.map(_callable(kernel), [address] * threads))
 
 
 @cache
-def _callable(kernel: int) -> Callable[[bytes], None]:
-    return ctypes.CFUNCTYPE(None, ctypes.c_char_p)(kernel)
+def _callable(kernel: int) -> Callable[[int], None]:
+    return ctypes.CFUNCTYPE(None, ctypes.c_int64)(kernel)
 
 
-def _openmp() -> Callable[..., None] | None:
-    """Return what starts a team of threads in GNU's and LLVM's OpenMP, if this process has it."""
+def _openmp(name: str) -> Any:
+    """Return a function of GNU's or LLVM's OpenMP, None if this process has none."""
     try:
-        parallel = ctypes.CDLL(None).GOMP_parallel
+        return getattr(ctypes.CDLL(None), name)
     except (AttributeError, OSError, TypeError):
         return None
-    parallel.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint, ctypes.c_uint)
-    parallel.restype = None
-    return parallel
 
 
-_PARALLEL = _openmp()
+_PARALLEL = _openmp("GOMP_parallel")
+if _PARALLEL is not None:
+    _PARALLEL.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
+    _PARALLEL.restype = None
+#: Address of the function that gives the number of a thread in a team; 0 without OpenMP.
+THREAD_NUMBER = ctypes.cast(_openmp("omp_get_thread_num"), ctypes.c_void_p).value or 0

@@ -123,9 +123,7 @@ def start_run(job: TrainingJob, seed: int, problem: Problem, encoding: Encoding,
 
 def uses_autocast(job: TrainingJob, encoding: Encoding) -> bool:
     """Whether PyTorch computes in bfloat16 itself, instead of rounding operands to it."""
-    return job.autocast and all(
-        operand == BF16 for operand in (encoding.x, encoding.w, encoding.grad)
-    )
+    return job.autocast and all(operand == BF16 for operand in encoding.operands)
 
 
 def _of(team: Team) -> str:

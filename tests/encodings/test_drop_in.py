@@ -4,6 +4,7 @@ import copy
 import io
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -45,9 +46,11 @@ def build() -> nn.Module:
     return Net()
 
 
-def step(model: nn.Module, forward: nn.Module | None = None) -> tuple[Tensor, list[Tensor]]:
+def step(
+    model: nn.Module, forward: nn.Module | None = None, seed: int = 1
+) -> tuple[Tensor, list[Tensor]]:
     model.zero_grad()
-    y = (model if forward is None else forward)(normal(1, 3, 2, 5, 5))
+    y = (model if forward is None else forward)(normal(seed, 3, 2, 5, 5))
     y.square().sum().backward()
     return y.detach(), [p.grad.clone() for p in model.parameters() if p.grad is not None]
 
@@ -57,25 +60,43 @@ def near(ours: tuple[Tensor, list[Tensor]], theirs: tuple[Tensor, list[Tensor]])
     return all(torch.allclose(a, b, atol=1e-4, rtol=1e-4) for a, b in pairs)
 
 
+@pytest.fixture
+def _compiler() -> Iterator[None]:
+    torch._dynamo.reset()
+    yield
+    torch._dynamo.reset()
+
+
+@pytest.mark.usefixtures("_compiler")
+@pytest.mark.filterwarnings("error:Dynamo:UserWarning")
 @pytest.mark.parametrize(
     ("backend", "encoding"), [("aot_eager", "hbfp8_nearest"), ("eager", "mxfp8_e4m3")]
 )
-def test_a_converted_model_compiles(backend, encoding):
-    named = get_encoding(encoding, {NEAREST.name: NEAREST})
-    model = convert(build(), named)
-    expected = step(model)
-    torch._dynamo.reset()
+def test_a_converted_model_compiles_once_for_all_tensors_of_a_shape(backend, encoding):
+    model = convert(build(), get_encoding(encoding, {NEAREST.name: NEAREST}))
+    expected = [step(model, seed=seed) for seed in (1, 2, 3)]
+    model.load_state_dict(convert(build(), NEAREST).state_dict())
     compiled = torch.compile(model, backend=backend)
-    assert near(step(model, compiled), expected)
-    torch._dynamo.reset()
+    assert near(step(model, compiled), expected[0])
+    # The kernels' addresses and scales differ from tensor to tensor.
+    with torch._dynamo.config.patch(error_on_recompile=True):
+        assert near(step(model, compiled, seed=2), expected[1])
+        assert near(step(model, compiled, seed=3), expected[2])
 
 
+@pytest.mark.usefixtures("_compiler")
 def test_stochastic_gradients_are_rounded_alike_when_compiled():
     expected = step(convert(build(), "hbfp8_16", seed=3))
     model = convert(build(), "hbfp8_16", seed=3)
-    torch._dynamo.reset()
     assert near(step(model, torch.compile(model, backend="eager")), expected)
-    torch._dynamo.reset()
+
+
+@pytest.mark.usefixtures("_compiler")
+def test_a_compiled_function_may_round():
+    x = normal(0, 30, 50)
+    rounds = torch.compile(lambda values: 2 * quantize(values, NEAREST), backend="eager")
+    assert torch.equal(rounds(x), 2 * quantize(x, NEAREST))
+    assert torch.equal(rounds(3 * x), 2 * quantize(3 * x, NEAREST))
 
 
 def test_autocast_rounds_operands_and_keeps_gradients_in_fp32():

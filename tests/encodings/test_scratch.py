@@ -1,0 +1,147 @@
+"""Memory that rounded operands share: no two that live at once have the same."""
+
+import copy
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from equinox.encodings import convert, derive_encoding, get_encoding
+from equinox.encodings.functional import linear
+from equinox.encodings.operands import Operands
+from equinox.encodings.scratch import is_dense, scratch_like
+
+NEAREST = derive_encoding("n", base="hbfp8_16", overrides={"gradient_rounding": "nearest"})
+
+
+def normal(seed: int, *shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def memory(x: Tensor) -> int:
+    return x.untyped_storage().data_ptr()
+
+
+def test_each_purpose_has_memory_of_its_own_that_the_next_call_takes_over():
+    x = scratch_like(torch.empty(40, 50), "test of x")
+    w = scratch_like(torch.empty(40, 50), "test of w")
+    assert memory(x) != memory(w)
+    assert memory(scratch_like(torch.empty(30), "test of x")) == memory(x)
+    larger = scratch_like(torch.empty(400, 500), "test of x")
+    larger.fill_(1.0)
+    x.fill_(0.0)  # what was handed out before still has its memory
+    assert larger.min() == 1.0
+
+
+@pytest.mark.parametrize(
+    "like",
+    [
+        torch.empty(3, 4, 5, 6).contiguous(memory_format=torch.channels_last),
+        torch.empty(7, 5).T, torch.empty(()), torch.empty(0, 3), torch.empty(1, 9)[:, ::1],
+    ],
+)  # fmt: skip
+def test_dense_layouts_are_kept(like):
+    scratch = scratch_like(like, "x")
+    assert (scratch.shape, scratch.stride()) == (like.shape, like.stride())
+
+
+@pytest.mark.parametrize(
+    "like", [torch.empty(6, 8)[:, ::2], torch.empty(5, 1).expand(5, 4), torch.empty(6, 8)[:, :5]]
+)
+def test_other_layouts_become_contiguous(like):
+    assert not is_dense(like)
+    scratch = scratch_like(like, "x")
+    assert scratch.shape == like.shape
+    assert scratch.is_contiguous()
+
+
+def test_there_is_none_of_another_type_or_device():
+    assert scratch_like(torch.empty(3, dtype=torch.float64), "x") is None
+    assert scratch_like(torch.empty(3, device="meta"), "x") is None
+
+
+def test_a_thread_has_memory_of_its_own():
+    mine = scratch_like(torch.empty(100), "x")
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(scratch_like, torch.empty(100), "x").result()
+    assert memory(mine) != memory(other)
+
+
+def test_a_tensor_may_be_activation_and_weight_of_one_product():
+    encoding = get_encoding("hbfp4_16")
+    x = normal(0, 30, 30).requires_grad_()
+    y = linear(x, x, None, Operands(encoding=encoding, generator=torch.Generator()))
+    apart = linear(x, x.detach().clone(), None, Operands(encoding=encoding))
+    assert torch.equal(y, apart)
+
+
+def layers() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(2, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 4, 3), nn.Flatten(),
+        nn.Linear(144, 200), nn.Tanh(), nn.Linear(200, 20),
+    )  # fmt: skip
+
+
+def gradients(model: nn.Module, loss: Tensor) -> list[Tensor]:
+    return list(torch.autograd.grad(loss, list(model.parameters())))
+
+
+@pytest.mark.parametrize("encoding", [NEAREST, "hbfp8_16", "mxfp8_e4m3", "int8"])
+def test_steps_that_overlap_compute_what_each_computes_alone(encoding):
+    inputs = [normal(seed, 4 + seed, 2, 8, 8) for seed in range(3)]
+    outputs, results = [], []
+    for x in inputs:
+        model = convert(layers(), encoding)
+        y = model(x)
+        outputs.append(y.detach().clone())
+        results.append(gradients(model, y.square().sum()))
+    # All forward passes first, then the backward passes from the first to the last.
+    models = [convert(layers(), encoding) for _ in inputs]
+    ys = [model(x) for model, x in zip(models, inputs, strict=True)]
+    for model, y, output, expected in zip(models, ys, outputs, results, strict=True):
+        assert torch.equal(y, output)
+        found = gradients(model, y.square().sum())
+        assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_a_graph_may_be_gone_through_twice():
+    model = convert(layers(), NEAREST)
+    loss = model(normal(0, 4, 2, 8, 8)).square().sum()
+    loss.backward(retain_graph=True)
+    once = [p.grad.clone() for p in model.parameters()]
+    model(normal(1, 9, 2, 8, 8)).sum().item()  # another forward pass in between
+    loss.backward()
+    for parameter, grad in zip(model.parameters(), once, strict=True):
+        assert torch.equal(parameter.grad, 2 * grad)
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_layers_may_be_computed_again_within_the_backward_pass(reentrant):
+    model, x = convert(layers(), NEAREST), normal(0, 4, 2, 8, 8).requires_grad_()
+    expected = gradients(model, model(x).square().sum())
+    y = x
+    for layer in model:
+        y = checkpoint(layer, y, use_reentrant=reentrant)
+    y.square().sum().backward()
+    assert all(torch.equal(p.grad, g) for p, g in zip(model.parameters(), expected, strict=True))
+
+
+def test_models_train_on_threads_at_once_as_one_after_another():
+    def train(seed: int) -> list[Tensor]:
+        model = convert(copy.deepcopy(start), "hbfp8_16", seed=seed)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        for step in range(4):
+            optimizer.zero_grad()
+            model(normal(10 * seed + step, 4 + seed, 2, 8, 8)).square().sum().backward()
+            optimizer.step()
+        return [p.detach() for p in model.parameters()]
+
+    start = layers()
+    alone = [train(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(train, range(4)))
+    for ours, theirs in zip(together, alone, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
