@@ -4,7 +4,7 @@ from math import inf
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equinox.colocation import simulate_queue
@@ -68,6 +68,7 @@ def serve_plainly(arrival, duration, timeout, chunk):
 eighths = st.integers(0, 40).map(lambda count: count / 8)
 
 
+@settings(deadline=None)
 @given(
     gaps=st.lists(eighths, min_size=1, max_size=12),
     duration=st.lists(eighths, min_size=1, max_size=4),
