@@ -16,16 +16,14 @@ matrix unit (MMU), and hands its result to the SIMD unit:
   is complete with its last SIMD operation; the next batch issues after that. Of the services that
   may issue a batch, the one of the lowest rank does, the first of them if ranks are equal.
 
-Identical instructions that follow each other are one row of a program, with a count. When an issue
-differs from the one before it by nothing but a shift in time, the rest of the run is taken in one
-step, up to the next event that the policy could see. The outcome is that of single steps.
-
-So it is with longer periods, of both programs: between two decisions the engine is a function of
-its state, so when a state comes back shifted in time, each program further in the same run or at
-the same place of a repeated body, all in between repeats until a run, a body or the quiet ends. A
-mark keeps a state to compare with: one inside runs; the other where a program enters another row,
-moved to the state at hand after 1, 2, 4, ... looks, which finds a period of any length (Brent, An
-improved Monte Carlo factorization algorithm, BIT 20, 1980).
+Identical instructions that follow each other are one row of a program, with a count, and so are the
+bodies of rows that repeat. Between two decisions the engine is a function of its state, so when a
+state comes back shifted in time, each program further in the same run or at the same place of a
+repeated body, all in between repeats until a run, a body or the quiet ends, and is taken in one
+step. The outcome is that of single steps. A mark keeps a state to compare with: one inside runs;
+the other where a program enters another row. Both are moved to the state at hand after 1, 2, 4, ...
+looks, which finds a period of any length (Brent, An improved Monte Carlo factorization algorithm,
+BIT 20, 1980).
 
 All state is in the records below, so that a run may stop between two batches for want of arrivals
 and go on when there are more, and a copy is a second run from there.
@@ -48,9 +46,6 @@ Records = NDArray[np.void]
 Record = Any  # one of Records; compiled code reads and writes its fields
 
 NEVER: Final = 2**62  # cycle: later than any event
-# An entry of the decisions: an `Action`, and FIRM if it does not depend on whether training can
-# issue or the guard stops it; only inference that follows itself without a gap looks at that.
-FIRM: Final = 4
 _WAIT, _INFER = int(Action.WAIT), int(Action.INFER)
 
 
@@ -63,10 +58,8 @@ def _integers(names: str) -> np.dtype[np.void]:
 ROW: Final = _integers("mmu simd load depends count follow body body_end")
 #: A program in execution: its first row; row, and place in its run, of the next instruction and of
 #: the next load; whether it has begun; when the operands of the next two instructions, and all
-#: results, are there; the latest issue, and when the DRAM channel was free as of then.
-STREAM: Final = _integers(
-    "home next done ahead ahead_done begun loaded loaded_after result issued dram"
-)
+#: results, are there.
+STREAM: Final = _integers("home next done ahead ahead_done begun loaded loaded_after result")
 #: Where a batch begins: its first row, and what `STREAM` says of its third instruction's load.
 ENTRY: Final = _integers("row ahead ahead_done")
 #: A service: its first request in no batch yet; requests known, whether more may come, and how many
@@ -163,25 +156,20 @@ def run(
         state += 4 * (machine.guard_at <= now) + 8 * machine.infer_last
         decision = decisions[state + 16 * mid_batch + 32 * train.begun]
         stalls = mid_batch or (machine.train_at < NEVER and machine.guard_at > now)
-        unused = _STALLED if stalls else _IDLE
         if decision == _WAIT:
             then = _sooner(machine.infer_at, machine.train_at, now)
             then = _sooner(_sooner(then, machine.guard_at, now), infer.result, now)
             machine.now = _sooner(then, machine.end, now)
             if machine.now == NEVER:
                 break  # the policy serves nobody
-            cells[unused] += _inside(machine, now, machine.now)
+            cells[_STALLED if stalls else _IDLE] += _inside(machine, now, machine.now)
             continue
         infers = decision & _INFER  # 1 or 0
         if infers and not mid_batch:
             _form_batch(entries, services, arrival, start, infer, machine)
             enough = _look_ahead(services, arrival, machine)
-        # the next event that the policy could see
-        seen = machine.train_at if infers else _sooner(machine.infer_at, infer.result, now)
         machine.infer_last = infers
-        streams[infers].issued = -1  # of the other program
-        busy = _USED if infers else _TRAINING
-        _issue(code, streams[1 - infers], machine, cells, busy, unused, decision, seen)
+        _issue(code, streams[1 - infers], machine, cells, _USED if infers else _TRAINING)
         if not infers:
             machine.train_at = _ready(code, train, machine)
             machine.entered += 1 - train.begun
@@ -291,14 +279,8 @@ def _issue(
     machine: Record,
     cells: Integers,
     busy: int,
-    unused: int,
-    decision: int,
-    seen: int,
 ) -> None:
-    """Issue the next instruction of a program, and those after it that repeat it.
-
-    `busy` is the cell where their MMU cycles are counted, `unused` that for cycles between them.
-    """
+    """Issue the next instruction of a program; its MMU cycles are counted in the cell `busy`."""
     now, row, ahead = machine.now, code[own.next], code[own.ahead]
     result, loaded = now + row.mmu + machine.drain, now + row.mmu
     if row.simd > 0:
@@ -307,38 +289,16 @@ def _issue(
     if ahead.load > 0:
         loaded = max(loaded, machine.dram_free) + ahead.load
         machine.dram_free = loaded
-    place, period = own.done + 1, now - own.issued
-    later = repeats = 0
-    # The run has begun, its loads last on, and this issue shifts all that the one before left.
-    if (
-        (own.issued >= 0 and own.ahead == own.next and place >= 2 and own.ahead_done == place + 1)
-        and own.loaded_after - own.loaded == period
-        and loaded - own.loaded_after == period
-        and result - own.result == period
-        and (row.load == 0 or machine.dram_free - own.dram == period)
-    ):
-        until = _sooner(machine.begin, machine.end, own.issued)
-        if decision < FIRM or period != row.mmu:
-            until = _sooner(_sooner(until, seen, own.issued), machine.guard_at, own.issued)
-        repeats = min(row.count - place - 2, max(until - 1 - now, 0) // period)
-        later = repeats * period
-    own.loaded, own.loaded_after = own.loaded_after + later, loaded + later
-    own.result = result + later
+    own.loaded, own.loaded_after, own.result = own.loaded_after, loaded, result
     if row.simd > 0:
-        machine.simd_free = own.result
-    if row.load > 0:
-        machine.dram_free += later
-    own.issued, own.dram = now + later, machine.dram_free
-    cells[busy] += _inside(machine, now + later, now + later + row.mmu)
-    if repeats > 0 and machine.begin <= now < machine.end:
-        cells[busy] += repeats * row.mmu
-        cells[unused] += later - repeats * row.mmu
-    machine.now = now + later + row.mmu
-    machine.instructions += 1 + repeats
-    own.done = place + repeats
+        machine.simd_free = result
+    cells[busy] += _inside(machine, now, now + row.mmu)
+    machine.now = now + row.mmu
+    machine.instructions += 1
+    own.done += 1
     if own.done == row.count:
         own.next, own.done = row.follow, 0
-    own.ahead_done += 1 + repeats
+    own.ahead_done += 1
     if own.ahead_done == ahead.count:
         own.ahead, own.ahead_done = ahead.follow, 0
     own.begun = own.done > 0 or own.next != own.home
@@ -359,7 +319,7 @@ def _take_periods(
     looked, level, row, other = marks[IN_RUN], IN_RUN, infer.next, train.next
     if row != looked.row or other != looked.other_row:
         looked.row, looked.other_row = row, other
-        looked.kept = 0 if min(code[row].count, code[other].count) >= _SHORT else -1
+        looked.kept = 0 if max(code[row].count, code[other].count) >= _SHORT else -1
         level = BY_ROW
     elif looked.kept < 0:
         return
@@ -374,7 +334,6 @@ def _take_periods(
             cells[place] += repeats * (cells[place] - former[place])
         for place in TIMES:
             cells[place] += later
-        infer.issued = train.issued = -1
         if infer.begun:
             machine.infer_at = _ready(code, infer, machine)
         if machine.train_at < NEVER:

@@ -143,7 +143,7 @@ def first_state(
     state = State(
         code=code,
         entries=entries,
-        decisions=_mark_firm(decisions),
+        decisions=decisions,
         services=np.array(
             [_row(*item, ORDERS[order]) for item in enumerate(services)], engine.SERVICE
         ),
@@ -217,7 +217,7 @@ def repeated_bodies(table: Integers) -> Integers:
 
 def _begin(code: Records, stream: Record, machine: Record, home: int, active: bool) -> None:
     """Enter the state of a program at cycle 0, its first two loads requested if `active`."""
-    stream["home"], stream["next"], stream["issued"] = home, home, -1
+    stream["home"] = stream["next"] = home
     for place, loaded in enumerate(("loaded", "loaded_after")):
         load = code[_skip(code, home, place)[0]]["load"]
         if active and load > 0:
@@ -240,12 +240,3 @@ def _row(place: int, service: Service, order: Order) -> tuple[int, ...]:
         *order(place, target),
         *(0, 0, 0, 0),
     )
-
-
-def _mark_firm(decisions: Integers) -> Integers:
-    """Return `decisions`, inference that neither training nor the guard changes marked FIRM."""
-    marked = decisions.copy()
-    for state, decision in enumerate(decisions):
-        alike = [decisions[state & ~6 | bits] == decision for bits in (0, 2, 4, 6)]
-        marked[state] += engine.FIRM * (all(alike) and decision == Action.INFER)
-    return marked
