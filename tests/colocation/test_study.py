@@ -9,7 +9,7 @@ from equinox.colocation.study import study_sensitivity
 from equinox.tables import check_table
 
 #: The settings of the config of these tests; the baseline is a setting of each parameter too.
-CHANGED = {"baseline", "172", "250.0", "8", "gamma:8", "4.0"}
+CHANGED = {"baseline", "172", "250.0", "8", "400", "gamma:8", "4.0"}
 
 
 @pytest.fixture(scope="module")
