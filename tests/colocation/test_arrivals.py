@@ -56,18 +56,18 @@ def test_blocks_are_one_rising_process_at_the_mean_rate(name):
     blocks = list(
         take(
             make_arrivals(name).blocks_s(request_per_s=4.0, generator=np.random.default_rng(3)),
-            1_000_000,
+            400_000,
         )
     )
     times = np.concatenate(blocks)
     assert len(blocks) > 10
-    assert len(times) == 1_000_000
+    assert len(times) == 400_000
     assert (np.diff(times) >= 0).all()
-    assert times[-1] == pytest.approx(250_000, rel=0.02)
+    assert times[-1] == pytest.approx(100_000, rel=0.02)
     again = make_arrivals(name).times_s(
-        1_000_000, request_per_s=4.0, generator=np.random.default_rng(3)
+        100_000, request_per_s=4.0, generator=np.random.default_rng(3)
     )
-    assert np.array_equal(times, again)
+    assert np.array_equal(times[:100_000], again)
 
 
 def test_modulated_gaps_have_the_mean_and_the_variation_of_theory():
