@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from equinox.colocation.arrivals import check_times
 from equinox.colocation.compiling import compile_quickly
+from equinox.machine_code import renewed
 
 Times = NDArray[np.float64]
 
@@ -45,6 +46,7 @@ def simulate_priority_queue(
 # numba: its wheels bring their own code generator, so no C compiler is needed where this runs.
 @compile_quickly
 @njit(cache=True)
+@renewed
 def _serve_classes(
     first: Times, second: Times, first_service: float, second_service: float, preempts: bool
 ) -> tuple[Times, Times]:

@@ -122,9 +122,11 @@ def training_program(
     An instruction of training is what inference can wait for at most; the last of a product is
     shorter if folds are left over. A fold reduces at most `reduction` values, if that is given: a
     weight gradient reduces over all samples and positions of the batch, and is cut into parts whose
-    sums leave the arrays and are added by the SIMD unit, an operation an output and part. The bytes of a product, results included, cross DRAM in equal
-    shares before its instructions, but for a rest of cycles before the first ones. Rows that a
-    training batch leaves empty take time all the same and count as training.
+    sums leave the arrays and are added by the SIMD unit, an operation an output and part.
+
+    The bytes of a product, results included, cross DRAM in equal shares before its instructions,
+    but for a rest of cycles before the first ones. Rows that a training batch leaves empty take
+    time all the same and count as training.
 
     Raises:
         ValueError: `folds` or `reduction` is not positive.

@@ -16,6 +16,7 @@ from equinox.colocation.arrivals import check_times, mark_last
 from equinox.colocation.batching import batch_timeout
 from equinox.colocation.compiling import compile_quickly
 from equinox.colocation.tally import add_values, new_tally, tallied_quantile
+from equinox.machine_code import renewed
 
 Times = NDArray[np.float64]
 
@@ -181,6 +182,7 @@ def _batch_durations(batch_s: ArrayLike, max_batch: int) -> Times:
 # numba: its wheels bring their own code generator, so no C compiler is needed where this runs.
 @compile_quickly
 @njit(cache=True)
+@renewed
 def _serve(
     arrival: Times,
     duration: Times,

@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from equinox.colocation import engine
+from equinox.colocation import records
 from equinox.colocation.arrivals import check_times
 from equinox.colocation.programs import Program
 from equinox.colocation.state import Service, State, first_state
@@ -123,7 +123,7 @@ def simulate_services(
     arrival = np.zeros((len(services), max(known)), np.int64)
     for row, cycles in zip(arrival, arrivals, strict=True):
         row[: len(cycles)] = cycles
-    start, completion = np.full_like(arrival, engine.NEVER), np.full_like(arrival, engine.NEVER)
+    start, completion = np.full_like(arrival, records.NEVER), np.full_like(arrival, records.NEVER)
     state.advance(arrival, start, completion)
     served = tuple(
         Served(

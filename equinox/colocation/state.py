@@ -9,7 +9,7 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from equinox.colocation import engine
+from equinox.colocation import engine, records
 from equinox.colocation.batching import batch_timeout
 from equinox.colocation.policies import Action, decision_table, get_policy
 from equinox.colocation.programs import Program
@@ -18,7 +18,7 @@ Integers = NDArray[np.int64]
 Records = NDArray[np.void]
 Record = Any  # one of them
 
-_OF_MACHINE: Final = len(engine.MACHINE)  # cells of the machine, the first
+_OF_MACHINE: Final = len(records.MACHINE)  # cells of the machine, the first
 MAX_BODY: Final = 4  # rows of a repeated body, such as a step of a recurrent layer, at most
 
 
@@ -78,25 +78,25 @@ ORDERS: Mapping[str, Order] = {
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class State:
-    """All that a run depends on: records and arrays of `engine`. Copy it to branch off a run."""
+    """All that a run depends on: arrays, of `records.py` and integers. Copy it to branch off a run."""
 
     code: Records
     entries: Records
     decisions: Integers
     services: Records
-    cells: Integers  # `engine.CELLS`
+    cells: Integers  # `records.CELLS`
     marks: Records
     kept: Integers  # cells of each mark
 
     @property
     def machine(self) -> Record:
         """The machine's cells by name; written to as well."""
-        return self.cells[:_OF_MACHINE].view(engine.MACHINE)[0]
+        return self.cells[:_OF_MACHINE].view(records.MACHINE)[0]
 
     @property
     def streams(self) -> Records:
         """The cells of the inference and the training program by name; written to as well."""
-        return self.cells[_OF_MACHINE:].view(engine.STREAM)
+        return self.cells[_OF_MACHINE:].view(records.STREAM)
 
     def copy(self) -> "State":
         """Return a state that runs on by itself."""
@@ -114,7 +114,7 @@ class State:
             self.cells,
             self.marks,
             self.kept,
-            self.kept[:, _OF_MACHINE:].view(engine.STREAM),
+            self.kept[:, _OF_MACHINE:].view(records.STREAM),
             arrival,
             start,
             completion,
@@ -145,18 +145,18 @@ def first_state(
         entries=entries,
         decisions=decisions,
         services=np.array(
-            [_row(*item, ORDERS[order]) for item in enumerate(services)], engine.SERVICE
+            [_row(*item, ORDERS[order]) for item in enumerate(services)], records.SERVICE
         ),
-        cells=np.zeros(len(engine.CELLS), np.int64),
-        marks=np.full(2, -1, engine.MARK),
-        kept=np.zeros((2, len(engine.CELLS)), np.int64),
+        cells=np.zeros(len(records.CELLS), np.int64),
+        marks=np.full(2, -1, records.MARK),
+        kept=np.zeros((2, len(records.CELLS)), np.int64),
     )
     streams, machine = state.streams, state.machine
     homes = (entries["row"][0, services[0].rows - 1], len(code) - len(training.table()))
     actives = [bool((decisions == action).any()) for action in (Action.INFER, Action.TRAIN)]
     for stream, home, active in zip(streams, homes, actives, strict=True):
         _begin(code, stream, machine, int(home), active)
-    machine["train_at"] = streams[1]["loaded"] if actives[1] else engine.NEVER
+    machine["train_at"] = streams[1]["loaded"] if actives[1] else records.NEVER
     machine["drain"], (machine["begin"], machine["end"]) = drain, window
     return state
 
@@ -181,8 +181,8 @@ def _assemble(services: Sequence[Service], training: Program) -> tuple[Records, 
         for table, first in zip(tables, firsts[:-1], strict=True)
     ]
     columns = np.column_stack([np.concatenate(tables), follow, np.concatenate(bodies)])
-    code = columns.view(engine.ROW).reshape(-1)
-    entries = np.zeros((len(services), max(service.rows for service in services)), engine.ENTRY)
+    code = columns.view(records.ROW).reshape(-1)
+    entries = np.zeros((len(services), max(service.rows for service in services)), records.ENTRY)
     begins = iter(firsts.tolist())
     for of_service, service in zip(entries, services, strict=True):
         rows = [next(begins) for _ in service.sizes]
@@ -230,12 +230,12 @@ def _row(place: int, service: Service, order: Order) -> tuple[int, ...]:
     """Return a record of `State.services`."""
     timeout = batch_timeout(service.batching, service.timeout_cycles)
     guard = service.guard_batches * service.rows
-    target = engine.NEVER // 4 if service.target_cycles == inf else int(service.target_cycles)
+    target = records.NEVER // 4 if service.target_cycles == inf else int(service.target_cycles)
     needed = service.rows + max(service.rows, 0 if guard == inf else int(guard) + 1)
     return (
         *(0, 0, 1, needed, service.rows),
-        engine.NEVER if timeout == inf else int(timeout),
-        engine.NEVER if guard == inf else int(guard),
+        records.NEVER if timeout == inf else int(timeout),
+        records.NEVER if guard == inf else int(guard),
         int(service.shortens),
         *order(place, target),
         *(0, 0, 0, 0),

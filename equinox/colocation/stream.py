@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from equinox.colocation import engine
+from equinox.colocation import records
 from equinox.colocation.arrivals import mark_last
 from equinox.colocation.programs import Program
 from equinox.colocation.simulation import Cycles, count_cycles, whole_cycles
@@ -62,12 +62,12 @@ def simulate_stream(
         timeout_cycles=timeout_cycles,
         guard_batches=guard_batches,
     )
-    window = (engine.NEVER - 1, engine.NEVER)
+    window = (records.NEVER - 1, records.NEVER)
     state = first_state([service], training, scheduling=scheduling, order="listed", window=window)
     machine, tally, total, seen = state.machine, new_tally(), 0, 0
     left = start = completion = np.empty(0, np.int64)
     for block, ends in mark_last(blocks):
-        new = np.full(len(block), engine.NEVER)
+        new = np.full(len(block), records.NEVER)
         arrival = whole_cycles(np.concatenate([left, block]))
         start, completion = np.concatenate([start, new]), np.concatenate([completion, new])
         if machine["begin"] == window[0] and warm_up < seen + len(arrival):

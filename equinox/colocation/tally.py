@@ -11,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from equinox.colocation.compiling import compile_quickly
+from equinox.machine_code import renewed
 
 Integers = NDArray[np.int64]
 
@@ -50,6 +51,7 @@ def tallied_quantile(tally: Integers, share: float) -> float:
 # numba: a loop without temporary arrays.
 @compile_quickly
 @njit(cache=True)
+@renewed
 def _count(tally: Integers, bits: Integers) -> None:
     last = len(tally) - 1
     for pattern in bits:  # of positive doubles are ordered as these are
