@@ -78,7 +78,7 @@ ORDERS: Mapping[str, Order] = {
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class State:
-    """All that a run depends on: arrays, of `records.py` and integers. Copy it to branch off a run."""
+    """All that a run depends on: records and integers. Copy it to branch off a run."""
 
     code: Records
     entries: Records

@@ -5,8 +5,8 @@ relative to a dedicated accelerator that is changed as well (upper row), and the
 99th percentile over inference alone (lower row), at three loads; bars are 95 % intervals. Larger
 training batches help where they fill whole multiples of the array's rows; DRAM bounds training
 below the bandwidth at which operands arrive in time; long instructions are what inference waits
-for, and cutting the reduction of a weight gradient makes them short, until a cut is shorter than the
-draining of the arrays; timeouts decide how much padding is issued.
+for, and cutting the reduction of a weight gradient makes them short, which costs training where a
+cut is shorter than the draining of the arrays; timeouts decide how much padding is issued.
 """
 
 from collections.abc import Mapping
