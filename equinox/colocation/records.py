@@ -50,9 +50,8 @@ IN_RUN, BY_ROW = range(2)  # the marks
 
 #: The integers of machine, inference and training, one after the other: what a mark keeps.
 CELLS: Final = (
-    *MACHINE.fields,
-    *(f"infer_{name}" for name in STREAM.fields),
-    *(f"train_{name}" for name in STREAM.fields),
+    *(MACHINE.names or ()),
+    *(f"{program}_{name}" for program in ("infer", "train") for name in STREAM.names or ()),
 )
 NOW, INFER_LAST, ENTERED = map(CELLS.index, ("now", "infer_last", "entered"))
 USED, TRAINING = CELLS.index("used"), CELLS.index("training")

@@ -150,7 +150,10 @@ def main() -> None:
         "streamed, with the drawing of arrivals": per_second(
             lambda: stream(draw(REQUESTS)), REQUESTS
         ),
-        "an entry for every request": per_second(lambda: arrays(times), REQUESTS),
+        "an entry for every request, one run": per_second(lambda: arrays(times), REQUESTS),
+        "an entry for every request, ten runs": per_second(
+            lambda: [arrays(part - part[0]) for part in np.split(times, 10)], REQUESTS
+        ),
     }
     for name, run in (("simpy", simpy_queue), ("ciw", ciw_queue)):
         if find_spec(name) is None:

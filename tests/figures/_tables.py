@@ -107,7 +107,7 @@ _KEYS: Mapping[str, Mapping[str, Sequence[object]]] = {
     "colocation_sensitivity": {
         "parameter": (
             *("baseline", "training_batch", "dram_gb_per_s", "instruction_folds"),
-            *("arrivals", "adaptive_timeout"),
+            *("instruction_reduction", "arrivals", "adaptive_timeout"),
         ),
         "setting": ("1.0", "2.0", "1000.0", "512"),
         "scheduling": ("inference_only", "priority"),
