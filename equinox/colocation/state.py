@@ -18,7 +18,7 @@ Integers = NDArray[np.int64]
 Records = NDArray[np.void]
 Record = Any  # one of them
 
-_OF_MACHINE: Final = len(records.MACHINE)  # cells of the machine, the first
+_OF_MACHINE: Final = len(records.MACHINE.names or ())  # cells of the machine, the first
 MAX_BODY: Final = 4  # rows of a repeated body, such as a step of a recurrent layer, at most
 
 
