@@ -22,12 +22,12 @@ from equinox.figures._style import CYCLE, PAGE_IN, new_figure
 TABLES = ("colocation_sensitivity",)
 
 _LABELS: Mapping[str, str] = {  # parameter: axis label
-    "training_batch": "Training batch\n(samples)",
-    "dram_gb_per_s": "DRAM bandwidth\n(GB/s)",
-    "instruction_folds": "Training instruction\n(folds)",
-    "instruction_reduction": "Training instruction\n(values reduced)",
-    "arrivals": "Arrivals\n(process)",
-    "adaptive_timeout": "Adaptive timeout\n(service times)",
+    "training_batch": "Training\nbatch",
+    "dram_gb_per_s": "DRAM\n(GB/s)",
+    "instruction_folds": "Instruction\n(folds)",
+    "instruction_reduction": "Reduction\n(values)",
+    "arrivals": "Arrivals",
+    "adaptive_timeout": "Timeout\n(× service)",
 }
 _NAMES = ("arrivals",)  # settings that are not numbers
 _ROWS = (
