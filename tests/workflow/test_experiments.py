@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from equinox.config import CONFIG_DIR
-from equinox.plan import load_plan, training_name
+from equinox.plan import load_plan, training_folders
 from equinox.yaml_files import read_yaml
 
 EXPERIMENTS = CONFIG_DIR / "experiments"
@@ -43,7 +43,7 @@ def test_an_experiment_on_hardware_trains_nothing_of_its_own(experiment):
     config = load_plan({"scale": "smoke", "experiment": experiment})
     assert config.name == f"smoke@{experiment}"
     changes_training = "training" in read_yaml(EXPERIMENTS / f"{experiment}.yaml")
-    assert training_name(config) == (config.name if changes_training else "smoke")
+    assert (config.name in training_folders(config).values()) == changes_training
 
 
 def test_an_experiment_on_hardware_writes_beside(repository):

@@ -18,7 +18,7 @@ THREE = ("pareto", "breakdown", "roofline")  # three jobs of two seconds, each o
 
 def job_of(process: subprocess.Popen[str], module: str) -> psutil.Process:
     """Return the first job of a running snakemake that runs `module`, as soon as there is one."""
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 900
     while time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()[0]
         for child in psutil.Process(process.pid).children(recursive=True):

@@ -27,5 +27,5 @@ for table in [name for name in COMPARISONS if name in SOURCES]:
         message:
             f"Set {SOURCES[table]} of the experiment beside those of the scale"
         shell:
-            "python -m equinox.report.compare {params.table} --tables {input.tables}"
-            " --names {params.names} --output {output} 2>&1 | tee {log}"
+            "python -m equinox.report.compare {params.table:q} --tables {input.tables:q}"
+            " --names {params.names:q} --output {output:q} 2>&1 | tee {log:q}"
