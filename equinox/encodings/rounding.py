@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from equinox.encodings import compiled, reference
-from equinox.encodings.formats import BF16, FP32, SAMPLE, BlockFloat, Encoding, Fixed, Float, Format
+from equinox.encodings.formats import BF16, FP32, SAMPLE, BlockFloat, Encoding, Fixed, Format
 from equinox.encodings.random_bits import draw_key
 
 

@@ -106,6 +106,18 @@ def test_packed_sequences_are_those_of_pytorch(kind, bidirectional, with_state):
         assert torch.allclose(ours, theirs, atol=2e-5)
 
 
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_packed_sequences_are_rounded_as_each_of_them_alone(kind):
+    # An exponent serves one time step of one sequence, whatever is beside it.
+    torch.manual_seed(0)
+    own = convert(kind(5, 7, 2, bidirectional=True), "hbfp12_16")
+    sequences = [normal(seed, length, 5) * 4.0**seed for seed, length in enumerate((2, 6, 4, 1))]
+    packed = nn.utils.rnn.pack_sequence(sequences, enforce_sorted=False)
+    together, lengths = nn.utils.rnn.pad_packed_sequence(own(packed)[0])
+    for i, (sequence, length) in enumerate(zip(sequences, lengths, strict=True)):
+        assert torch.allclose(together[:length, i], own(sequence)[0], atol=1e-3)
+
+
 @pytest.mark.parametrize("bias", [False, True])
 def test_projected_lstm_is_that_of_pytorch(bias):
     torch.manual_seed(0)
