@@ -129,7 +129,7 @@ def apply(function: type[Function], *arguments: object) -> Any:
     return in_fp32(function.apply, *arguments)
 
 
-_apart = torch.compiler.disable(in_fp32)
+_apart = torch.compiler.disable(in_fp32)  # type: ignore[no-untyped-call]
 
 
 def _unfolded_convolution(

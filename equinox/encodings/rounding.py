@@ -115,7 +115,7 @@ def _encode_float32(
 
 #: The same, called by what torch.compile makes: kernels take addresses of memory, on which
 #: its traces would depend, so that it would compile anew for each tensor.
-_encode_apart = torch.compiler.disable(_encode_float32)
+_encode_apart = torch.compiler.disable(_encode_float32)  # type: ignore[no-untyped-call]
 
 
 @cache
