@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -31,7 +31,8 @@ BINARY = {name: one for name, one in FORMATS.items() if not isinstance(one, Fixe
 
 every_format = pytest.mark.parametrize("name", FORMATS)
 every_binary_format = pytest.mark.parametrize("name", BINARY)
-few = settings(max_examples=30, deadline=None)
+#: On a busy machine, or one where a process is stopped for a while, inputs take long to be drawn.
+few = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 float32s = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 
