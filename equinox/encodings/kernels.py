@@ -48,7 +48,10 @@ ARGUMENTS = (
 _THREAD_NUMBER, _PARTS, _PART, _SHARE, X, OUT = range(6)
 _ROWS, _COLUMNS, _HEIGHT, _WIDTH, _MANTISSA_BITS, _LOW, _HIGH, KEY, _TAKEN = range(6, 15)
 
-compiled = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+#: Of functions that kernels call, which are found on disk within these.
+compiled: Callable[[Any], Any] = njit(  # type: ignore[call-overload]
+    nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
+)
 
 MAGNITUDE = np.uint32(0x7FFFFFFF)
 INFINITY = np.uint32(0x7F800000)

@@ -96,21 +96,22 @@ def _encode_float32(
     x: Tensor, number_format: Format, key: int | None, in_place: bool, out: Tensor | None
 ) -> Tensor | None:
     """Return `x`, of the CPU, rounded by other means than the reference, or None."""
+    rounded: Tensor | None = None
     if isinstance(number_format, BlockFloat):
-        if number_format.exponent_rule != "floor":
-            return None
-        return _fast().round_blocks(x, number_format, key, in_place=in_place, out=out)
-    if isinstance(number_format, Fixed):
-        return _fast().round_fixed(x, number_format, key)
-    if number_format.scaled:
-        return _fast().round_scaled(x, number_format, key)
-    if number_format == FP32:
-        return x
-    if number_format != BF16:
-        return None
-    bfloat16 = x.bfloat16().float()
-    # The bits of a NaN are to stay; the conversion changes them.
-    return bfloat16 if bfloat16.sum().isfinite() else torch.where(x.isnan(), x, bfloat16)
+        if number_format.exponent_rule == "floor":
+            rounded = _fast().round_blocks(x, number_format, key, in_place=in_place, out=out)
+    elif isinstance(number_format, Fixed):
+        rounded = _fast().round_fixed(x, number_format, key)
+    elif number_format.scaled:
+        rounded = _fast().round_scaled(x, number_format, key)
+    elif number_format == FP32:
+        rounded = x
+    elif number_format == BF16:
+        bfloat16 = x.bfloat16().float()
+        # The bits of a NaN are to stay; the conversion changes them.
+        finite = bfloat16.sum().isfinite()
+        rounded = bfloat16 if finite else torch.where(x.isnan(), x, bfloat16)
+    return rounded
 
 
 #: The same, called by what torch.compile makes: kernels take addresses of memory, on which

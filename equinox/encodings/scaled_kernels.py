@@ -29,9 +29,7 @@ def _entry(function: Callable[..., None]) -> Any:
 
 
 @_entry
-def round_floats(
-    x: int, out: int, n: int, inverse: int, step: int, limit: float, key: int
-) -> None:
+def round_floats(x: int, out: int, n: int, inverse: int, step: int, limit: float, key: int) -> None:
     """Round a row of finite values, with the steps of their 256 exponents, as in their bits."""
     largest = np.float32(limit)
     for j in range(n):
