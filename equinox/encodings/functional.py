@@ -22,6 +22,7 @@ from torch.autograd.function import once_differentiable
 from equinox.encodings.autocast import in_fp32
 from equinox.encodings.formats import Fixed, Float, Format
 from equinox.encodings.operands import Operands
+from equinox.encodings.scratch import release
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None, operands: Operands) -> Tensor:
@@ -221,12 +222,13 @@ class _Linear(Function):
         operands: Operands = ctx.operands
         needs_x, needs_w, needs_bias, _ = ctx.needs_input_grad
         rounded = operands.grad(grad, brief=True)
-        return (
-            operands.grad_x(rounded, operands.recall("w", weight)) if needs_x else None,
-            operands.grad_w(grad, rounded, operands.recall("x", rows)) if needs_w else None,
-            grad.sum(0) if needs_bias else None,
-            None,
-        )
+        grad_x = grad_w = None
+        if needs_x:
+            grad_x = operands.grad_x(rounded, operands.recall("w", weight))
+        if needs_w:
+            release("w")  # the gradient is as large
+            grad_w = operands.grad_w(grad, rounded, operands.recall("x", rows))
+        return grad_x, grad_w, grad.sum(0) if needs_bias else None, None
 
 
 class _BatchedProduct(Function):

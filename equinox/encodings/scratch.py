@@ -33,6 +33,11 @@ def scratch_like(x: Tensor, purpose: str) -> Tensor | None:
     return memory.as_strided(x.shape, strides)
 
 
+def release(purpose: str) -> None:
+    """Forget the thread's memory for a purpose, so that what is computed next may take it."""
+    _PER_THREAD.__dict__.pop(purpose, None)
+
+
 def is_dense(x: Tensor) -> bool:
     """Whether the values fill a stretch of memory, in any order of the dims."""
     if x.is_contiguous():
