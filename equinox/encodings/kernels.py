@@ -18,7 +18,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import cfunc, njit, types  # type: ignore[attr-defined]
+from numba import cfunc, njit, types  # type: ignore[attr-defined, unused-ignore]
 
 from equinox.encodings.intrinsics import (
     call,
