@@ -1,7 +1,7 @@
 """Area and power of the named designs, by component.
 
 Power is at full utilization; all designs have the same budget. The Equinox paper puts the
-controller below one percent of both, and reports what the uniform encoding adds over a fixed-point
+controller at next to nothing of both, and reports what the uniform encoding adds over a fixed-point
 inference accelerator, which is shown beside the family.
 """
 

@@ -2,10 +2,10 @@
 
 Block floating point with wide storage; a mantissa's bits count its sign. Bars are 90 % confidence
 intervals of the mean difference of runs paired by seed, and the gray band is the margin that was
-stated not to matter. The HBFP paper finds tiles of 24 and 64 within half a point of FP32, and that
-4-bit mantissas cost several points (marked where the axis reaches it: on CIFAR-100). Tiles here cut
-weights, activations and gradients alike; "sample" is the usual choice, tiles of 24x24 for weights
-and one exponent a sample for the rest. Fashion-MNIST stands in.
+stated not to matter. The HBFP paper finds tiles of 24 and 64 as good as FP32, and 4-bit mantissas
+worse (what they cost on CIFAR-100 is marked). Tiles here cut weights, activations and gradients
+alike; "sample" is the usual choice, tiles of 24x24 for weights and one exponent a sample for the
+rest. Fashion-MNIST stands in.
 """
 
 import re

@@ -99,6 +99,11 @@ class TestEachFigure:
         assert "\n" not in title
         assert 2 <= len(re.findall(r"[.!?](?:\s|$)", text)) <= 5
 
+    def test_has_no_result_in_its_caption_which_the_tables_may_contradict(self, name: str) -> None:
+        text = (module(name).__doc__ or "").split("\n\n")[1]
+        numbers = set(re.findall(r"[\d.]+\s(?:%|×|points?|times)|\bpercent\b|half a point", text))
+        assert numbers <= {"90 %", "95 %"}  # confidence levels
+
     def test_names_tables_and_published_values_that_exist(
         self, name: str, repository: Path
     ) -> None:
