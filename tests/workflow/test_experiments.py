@@ -7,12 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from equinox.config import CONFIG_DIR
-from equinox.plan import load_plan, training_folders
-from equinox.yaml_files import read_yaml
-
-EXPERIMENTS = CONFIG_DIR / "experiments"
-
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("smoke")]
 
 
@@ -38,19 +32,22 @@ def folders(output: str, name: str) -> set[str]:
     return set(re.findall(rf"^results/([^/]+)/\S*{name}\t", output, re.MULTILINE))
 
 
-@pytest.mark.parametrize("experiment", sorted(path.stem for path in EXPERIMENTS.glob("*.yaml")))
-def test_an_experiment_on_hardware_trains_nothing_of_its_own(experiment):
-    config = load_plan({"scale": "smoke", "experiment": experiment})
-    assert config.name == f"smoke@{experiment}"
-    changes_training = "training" in read_yaml(EXPERIMENTS / f"{experiment}.yaml")
-    assert (config.name in training_folders(config).values()) == changes_training
-
-
+# tests/test_plan.py asks of every experiment what it trains.
 def test_an_experiment_on_hardware_writes_beside(repository):
     output = plan(repository, "scale=smoke", "experiment=7nm")
     assert folders(output, "report.html") == folders(output, "designs.parquet") == {"smoke@7nm"}
     assert folders(output, "experiment_comparison.svg") == {"smoke@7nm"}
     assert folders(output, "runs/mlp/fp32.parquet") == {"smoke"}
+
+
+def test_an_experiment_on_encodings_trains_in_its_own_and_takes_the_rest_from_the_scale(repository):
+    output = plan(repository, "experiment=mx")
+    for encoding, folder in (
+        ("mxint8", "default@mx"),
+        ("mxfp4", "default@mx"),
+        ("fp32", "default"),
+    ):
+        assert folders(output, f"runs/resnet/{encoding}.parquet") == {folder}
 
 
 def test_a_budget_from_the_command_line_trains_nothing_that_the_scale_has(made, planned):
