@@ -8,7 +8,7 @@ SET ?=
 .DEFAULT_GOAL := help
 
 help: ## say what can be made; once installed, also figures, tables, experiments, scales
-	@grep -hE '^[a-z_%]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /: /'
+	@grep -hE '^[a-z_%]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /: /; s/%/NAME/'
 	@test ! -e .venv/installed || $(BIN)/python -m equinox.report describe --results results
 
 .venv/installed: pyproject.toml constraints.txt
