@@ -4,7 +4,7 @@ SCALE ?= default
 BIN = .venv/bin
 
 SET ?=
-.PHONY: reproduce verify test lint help docs site artifact clean
+.PHONY: reproduce verify reference test lint security help docs site artifact clean
 .DEFAULT_GOAL := help
 
 help: ## say what can be made; once installed, also figures, tables, experiments, scales
@@ -24,8 +24,8 @@ reproduce: .venv/installed ## the whole evaluation, then its claims table (SCALE
 fig_%: .venv/installed ## one figure; with SET="design_space__budget__power_w=150" one of your own
 	$(BIN)/snakemake $@ --config scale=$(SCALE) $(if $(SET),experiment=mine) $(SET)
 
-verify: .venv/installed ## compare the last run, scale default, with the reference run
-	$(BIN)/python -m equinox.report.verify --tables results/default/tables --reference docs/reference-run
+verify: .venv/installed ## compare the last run with the reference run of its scale
+	$(BIN)/python -m equinox.report.verify --tables results/$(SCALE)/tables --reference docs/reference-run/$(SCALE)
 
 test: .venv/installed ## all tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup
@@ -38,10 +38,18 @@ lint: .venv/installed ## style, types and architecture
 	$(BIN)/lint-imports
 	$(BIN)/snakemake --lint
 
+security: .venv/installed ## known weaknesses of our code (offline) and of the packages (asks the package index)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[security]'
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive equinox workflow docs
+	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
+
 docs: ## make the last run, scale default, the one that docs/ shows and `make verify` compares with
 	mkdir -p docs
 	cp results/default/claims.md results/default/figures/pareto_front.svg docs/
-	$(BIN)/python -m equinox.report.verify --tables results/default/tables --reference docs/reference-run --record
+	$(MAKE) reference SCALE=default
+
+reference: .venv/installed ## make the last run the one that `make verify` compares with
+	$(BIN)/python -m equinox.report.verify --tables results/$(SCALE)/tables --reference docs/reference-run/$(SCALE) --record
 
 site: .venv/installed ## the documentation site, in build/site
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'

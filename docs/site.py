@@ -36,6 +36,7 @@ NAVIGATION: list[tuple[str, list[tuple[str, str]]]] = [
             ("How to", "how-to.md"),
             ("Cluster", "cluster.md"),
             ("Faults", "faults.md"),
+            ("Scale", "scale.md"),
             ("Scale full", "full_scale.md"),
         ],
     ),
@@ -51,6 +52,7 @@ NAVIGATION: list[tuple[str, list[tuple[str, str]]]] = [
             ("Peers", "peers.md"),
             ("Claims", "claims.md"),
             ("Artifact", "artifact.md"),
+            ("Mutants", "mutation.md"),
         ],
     ),
     (

@@ -78,7 +78,8 @@ def _compose(path: str | Path) -> tuple[Any, str]:
 def _check_depth(path: str | Path, text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=_LOADER):
-        where = f"{path}, line {event.start_mark.line + 1}"
+        mark: Any = event.start_mark
+        where = f"{path}, line {mark.line + 1}"
         if isinstance(event, yaml.AliasEvent):
             raise ValueError(f"{where}: it is not YAML that is read here: an alias; write it out")
         depth += isinstance(event, yaml.CollectionStartEvent)

@@ -11,7 +11,7 @@ from annotated_types import MinLen
 from pydantic import AfterValidator, ConfigDict
 
 from equinox.config.checks import STRICT, Count, Positive
-from equinox.config.records import check_record, found_in
+from equinox.config.records import check_record, found_in, shorten
 from equinox.units import parse
 
 #: How a value is known: printed in its source, computed from what is, or chosen.
@@ -30,18 +30,19 @@ _NOT_TABLES: Final = ("unit", "source", "status")
 
 
 def _with_floats(table: Mapping[str, float]) -> Mapping[str, float]:
-    return _with(table, ("bf16", "fp32"))
+    _check_names(table, ("bf16", "fp32"))
+    return table
 
 
 def _with_int32(table: Mapping[str, int]) -> Mapping[str, int]:
-    return _with(table, ("int32", "bf16", "fp32"))
+    _check_names(table, ("int32", "bf16", "fp32"))
+    return table
 
 
-def _with(table: Mapping[str, Any], names: Sequence[str]) -> Any:
+def _check_names(table: Mapping[str, Any], names: Sequence[str]) -> None:
     missing = [name for name in names if name not in table]
     if missing:
         raise ValueError(f"it has no {', '.join(missing)}; give it one")
-    return table
 
 
 def _rising(table: Mapping[int, Any]) -> Mapping[int, Any]:
@@ -135,7 +136,7 @@ def check_origin(name: str, entry: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} has no {key}; say where it is from, and how")
     if entry["status"] not in STATUSES:
         known = ", ".join(STATUSES)
-        raise ValueError(f"status of {name} is {entry['status']!r}; choose one of {known}")
+        raise ValueError(f"status of {name} is {shorten(entry['status'])}; choose one of {known}")
 
 
 def check_components(entry: Mapping[str, Any], files: Sequence[Path]) -> Components:
@@ -147,7 +148,9 @@ def check_components(entry: Mapping[str, Any], files: Sequence[Path]) -> Compone
     under = ["components"]
     with found_in(files, *under):
         if entry.get("unit") != _AREA_UNIT:
-            raise ValueError(f"unit of components is {entry.get('unit')!r}; write {_AREA_UNIT}")
+            raise ValueError(
+                f"unit of components is {shorten(entry.get('unit'))}; write {_AREA_UNIT}"
+            )
     values = {name: table for name, table in entry.items() if name not in _NOT_TABLES}
     return check_record(Components, values, files, under)
 

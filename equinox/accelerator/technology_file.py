@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, get_args, get_type_hints
 
+from annotated_types import MaxLen
 from pydantic import Strict, StringConstraints
 
 from equinox.accelerator.components import check_components, check_origin, read_bank
@@ -23,12 +24,13 @@ _SPAN_OF_LOGARITHMIC: Final = 3.0  # high over low above which the default is lo
 _ENTRY: Final = {"value", "low", "high", "source", "status"}
 
 _BaseName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-_Entry = Mapping[str, str | Annotated[float, Strict()]]
+_Text = Annotated[str, MaxLen(1000)]  # a message that names it can be read
+_Entry = Mapping[_Text, _Text | Annotated[float, Strict()]]
 _KINDS: Final[Mapping[str, Any]] = {
-    "choices": Mapping[str, str],
-    "constants": Mapping[str, _Entry],
+    "choices": Mapping[_Text, _Text],
+    "constants": Mapping[_Text, _Entry],
     "components": Mapping[str, Any],
-    "banks": Mapping[str, _Entry],
+    "banks": Mapping[_Text, _Entry],
 }
 
 

@@ -31,14 +31,15 @@ Record = TypeVar("Record")
 
 
 @cache
-def adapter_of(kind: type[Record]) -> TypeAdapter[Record]:
+def adapter_of(kind: Any) -> TypeAdapter[Any]:
     """Return what checks and writes a `kind`; making one takes longer than using it."""
     return TypeAdapter(kind)
 
 
 def from_json(kind: type[Record], text: str) -> Record:
     """Return `text` as a `kind`; unknown keys and values out of range are a ValueError."""
-    return adapter_of(kind).validate_json(text)
+    record: Record = adapter_of(kind).validate_json(text)
+    return record
 
 
 def to_jsonable(record: object) -> Any:

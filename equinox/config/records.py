@@ -27,10 +27,11 @@ def check_record(
             one line with file, line, key, value and rule.
     """
     try:
-        return adapter_of(kind).validate_python(values)
+        record: Record = adapter_of(kind).validate_python(values)
     except ValidationError as error:
         key, problem = next(problems(kind, error))
         raise ValueError(_placed(files, (*under, *key), problem)) from None
+    return record
 
 
 def problems(kind: Any, error: ValidationError) -> Iterator[tuple[tuple[Key, ...], str]]:

@@ -1,10 +1,11 @@
 """What can be made, and what it costs by the last runs here: `snakemake describe`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from equinox.config import CONFIG_DIR
+from equinox.config import CONFIG_DIR, load_config
 from equinox.dependencies import figure_captions, figure_tables
+from equinox.report.costs import forecast, read_costs
 from equinox.report.runtime import in_words, read_benchmarks
 from equinox.tables import TABLES
 
@@ -23,6 +24,7 @@ def describe(results: Path) -> str:
         "Scales: snakemake --config scale=NAME": [
             f"{name:24}{cost(results / name)}" for name in scales
         ],
+        "Forecast of each, from costs.yaml and the runs here": list(_forecasts(results, scales)),
     }
     lines = []
     for title, rows in parts.items():
@@ -38,6 +40,14 @@ def cost(folder: Path) -> str:
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     wall, cpu = (in_words(float(jobs[column].sum())) for column in ("wall_s", "cpu_s"))
     return f"{len(jobs)} jobs, {wall} one after another ({cpu} of CPU), {size / _MIB:.0f} MiB"
+
+
+def _forecasts(results: Path, scales: Sequence[str]) -> Iterator[str]:
+    costs = read_costs()
+    benchmarks = read_benchmarks(results / name / "benchmarks" for name in ("default", *scales))
+    for name in scales:
+        found = forecast(load_config({"scale": name}), benchmarks, costs)
+        yield f"{name:24}{found.in_words(costs)}"
 
 
 def _figures() -> Iterator[str]:

@@ -5,7 +5,6 @@ import random
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -23,8 +22,8 @@ from equinox.report.claims import read_claims
 from equinox.yaml_files import read_yaml
 from tests.config.test_fuzz import NASTY, broken
 
-FILES = 10_000 if os.environ.get("EQUINOX_LONG") else 1_000
-DAMAGES = 100
+FILES = 10_000 if os.environ.get("EQUINOX_LONG") else 2_000
+DAMAGES = 40
 NASTY_IN_YAML = [value for value in NASTY if type(value) not in (object, set, complex, tuple)]
 LINES = ["- [", "a: *b", "&x", "\t: 1", "? [a]", "a: 1\na: 1", "%", "!!python/object:os.system {}"]
 

@@ -36,5 +36,23 @@ def _target(module: str, *tests: str, left_out: tuple[str, ...] = (), **kind: bo
 
 
 TARGETS: Mapping[str, Target] = {
-    "queue": _target("equinox.colocation.queue", "test_queue_worked.py"),
+    "timing": _target("equinox.accelerator.timing", "test_timing.py", "test_systolic.py"),
+    "cost": _target("equinox.accelerator.cost", "test_cost.py"),
+    "service": _target("equinox.accelerator.service", "test_service.py"),
+    "policies": _target("equinox.colocation.policies", "test_policies.py"),
+    "batching": _target("equinox.colocation.batching", "test_batching.py", "test_queue.py"),
+    "metrics": _target("equinox.colocation.metrics", "test_metrics.py"),
+    "queue": _target("equinox.colocation.queue", "test_queue.py", compiled=True),
+    "engine": _target("equinox.colocation.engine", "test_engine.py", compiled=True),
+    "formats": _target("equinox.encodings.formats", "test_formats.py", needs_torch=True),
+    "reference": _target(
+        "equinox.encodings.reference", "test_reference.py", "test_golden.py", needs_torch=True
+    ),
+    "kernels": _target(
+        "equinox.encodings.kernels",
+        "test_blocks.py",
+        "test_properties.py",
+        compiled=True,
+        needs_torch=True,
+    ),
 }

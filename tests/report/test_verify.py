@@ -6,8 +6,12 @@ import sys
 import pandas as pd
 import pytest
 
+from equinox.accelerator import load_technology
+from equinox.config import load_config
+from equinox.design_space import measure_density
+from equinox.report.claims import claims_table, read_claims
 from equinox.report.verify import compare, read_reference, read_run, record
-from equinox.tables import write_table
+from equinox.tables import check_table, write_table
 from tests.test_tables import fleet_rows
 
 
@@ -97,3 +101,27 @@ def test_the_command_exits_with_what_it_found(run, tmp_path):
     command[-1] = tmp_path / "nowhere"
     done = subprocess.run(command, text=True, capture_output=True, check=False)
     assert (done.returncode, "record a reference" in done.stderr) == (2, True)
+
+
+def test_a_constant_changed_by_one_percent_is_told_with_table_and_claims(repository, tmp_path):
+    constants = repository / "config/technology/28nm.yaml"
+    changed = tmp_path / "28nm.yaml"
+    changed.write_text(constants.read_text().replace("fp32: 1009.058}", "fp32: 1019.14858}"))
+    assert changed.read_text() != constants.read_text()
+    published = [
+        claim
+        for claim in read_claims(repository / "config/published.yaml")
+        if claim.id in ("hbfp.density_hbfp4_fp32", "hbfp.bandwidth")
+    ]
+    runs = []
+    for path in (constants, changed):
+        density = measure_density(load_config({}).design_space, load_technology(path))
+        judged = claims_table(published, {"density": density})
+        runs.append({"density": density, "claims": check_table(judged, "claims")})
+    record(runs[0], tmp_path / "reference")
+    assert told(runs[0], tmp_path) == {}
+    found = told(runs[1], tmp_path)
+    assert all(found.values())
+    named = {what.split(" (")[0].split(":")[0] for what in found}
+    assert named == {"table density", "claim hbfp.density_hbfp4_fp32"}
+    assert "other values in area_um2" in next(iter(found))
