@@ -30,10 +30,12 @@ STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 Record = TypeVar("Record")
 
 
-@cache
 def adapter_of(kind: Any) -> TypeAdapter[Any]:
     """Return what checks and writes a `kind`; making one takes longer than using it."""
-    return TypeAdapter(kind)
+    return _make_adapter(kind)
+
+
+_make_adapter = cache(TypeAdapter)
 
 
 def from_json(kind: type[Record], text: str) -> Record:
