@@ -20,7 +20,7 @@ def require(frame: pd.DataFrame, table: str, what: str) -> pd.DataFrame:
         ValueError: it has no row; the message names the table and what is missing.
     """
     if frame.empty:
-        raise ValueError(f"table {table} has no row of {what}; run the stage that makes it for it")
+        raise ValueError(f"table {table} has no row of {what}: no run in the config is one")
     return frame
 
 
