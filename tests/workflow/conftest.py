@@ -86,20 +86,6 @@ def lose(folder: Path, *patterns: str) -> None:
         path.unlink()
 
 
-@pytest.fixture(scope="session")
-def made(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder in which a whole run at scale smoke, made small, has just ended, on all cores.
-
-    With EQUINOX_LONG=1 in the environment, scale smoke is what users have.
-    """
-    small = not os.environ.get("EQUINOX_LONG")
-    folder = copy_product(repository, tmp_path_factory.mktemp("made") / "product", small=small)
-    done = snakemake(folder)
-    assert done.returncode == 0, done.stdout
-    yield folder
-    shutil.rmtree(folder)
-
-
 @pytest.fixture
 def run(made: Path, tmp_path: Path) -> Path:
     """A copy of a finished run, to be damaged."""

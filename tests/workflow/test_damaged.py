@@ -194,7 +194,7 @@ def test_a_lost_record_of_snakemake_loses_no_result(made, run):
 @pytest.mark.parametrize(
     ("path", "content", "words"),
     [
-        ("config/config.yaml", b"a: [1\n", "config.yaml is not YAML"),
+        ("config/config.yaml", b"a: [1\n", "config.yaml, line 2: it is not YAML"),
         ("config/technology/28nm.yaml", b"constants: {}\n", "28nm.yaml"),
     ],
 )
