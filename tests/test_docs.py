@@ -70,7 +70,12 @@ def test_the_readme_changes_a_figure_in_one_command_that_trains_nothing():
         if line.startswith("make fig_")
     )
     told = subprocess.run(
-        f"{line} --dry-run", shell=True, cwd=ROOT, capture_output=True, text=True, check=True
+        f"{line} --dry-run --no-print-directory",
+        shell=True,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     command = told.stdout.splitlines()[-1].replace(
         ".venv/bin/snakemake", f"{sys.executable} -m snakemake --dry-run"

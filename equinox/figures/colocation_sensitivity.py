@@ -22,7 +22,7 @@ from equinox.figures._style import CYCLE, PAGE_IN, new_figure
 TABLES = ("colocation_sensitivity",)
 
 _LABELS: Mapping[str, str] = {  # parameter: axis label
-    "training_batch": "Training\nbatch",
+    "training_batch": "Training batch\n(samples)",
     "dram_gb_per_s": "DRAM\n(GB/s)",
     "instruction_folds": "Instruction\n(folds)",
     "instruction_reduction": "Reduction\n(values)",

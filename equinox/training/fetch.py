@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 from equinox.training.layouts import LAYOUTS, Download
+from equinox.whole_files import written_whole
 
 TIMEOUT_S = 60
 
@@ -39,7 +40,7 @@ def fetch(dataset: str, data_dir: Path) -> None:
             _LOG.info("fetch %s", download.url)
             _retrieve(download, file)
             if download.is_tar:
-                _unpack(file, Path(scratch), layout.folder, layout.files, folder)
+                _unpack(file, layout.folder, layout.files, folder)
             else:
                 os.replace(file, folder / name)
 
@@ -61,13 +62,15 @@ def _retrieve(download: Download, file: Path) -> None:
         )
 
 
-def _unpack(
-    archive: Path, scratch: Path, inside: str, names: tuple[str, ...], folder: Path
-) -> None:
+def _unpack(archive: Path, inside: str, names: tuple[str, ...], folder: Path) -> None:
+    """Write the content of named members of `archive`; no path in it is used."""
     with tarfile.open(archive) as tar:
         for name in names:
-            tar.extract(f"{inside}/{name}", scratch, filter="data")
-            os.replace(scratch / inside / name, folder / name)
+            member = tar.extractfile(f"{inside}/{name}")
+            if member is None:
+                raise ValueError(f"{archive.name}: {inside}/{name} is not a file; nothing is kept")
+            with member, written_whole(folder / name) as target:
+                target.write_bytes(member.read())
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +65,7 @@ def ended(slurm: Path, made: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     running = start(folder, *targets, *PROFILE, *SOON, TZ="Asia/Kathmandu", LC_ALL="C")
     try:
         first, number = training_job(running, folder)
+        killed = first.cmdline()
         first.suspend()
         time.sleep(6)  # the controller saves its state every five; a job not in it runs twice
         for daemon in ("slurmctld", "slurmd"):
@@ -72,7 +73,7 @@ def ended(slurm: Path, made: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         survived = first.is_running() and first.status() == psutil.STATUS_STOPPED
         before = told_of(number)
         first.kill()
-        second, again = training_job(running, folder, other_than=number)
+        second, again = training_job(running, folder, killed, other_than=number)
         until(lambda: is_ready(second))
         subprocess.run(["scontrol", "requeue", again], check=True)
         told, _ = running.communicate(timeout=900)
@@ -91,16 +92,26 @@ def until(happened: Callable[[], object]) -> None:
 
 
 def training_job(
-    running: subprocess.Popen[str], folder: Path, *, other_than: str = ""
+    running: subprocess.Popen[str],
+    folder: Path,
+    command: Sequence[str] = (),
+    *,
+    other_than: str = "",
 ) -> tuple[psutil.Process, str]:
-    """Return a process that trains in `folder`, and its Slurm job, as soon as there is one."""
+    """Return a process that trains in `folder`, and its Slurm job, as soon as there is one.
+
+    `command`: with these arguments; `other_than`: a Slurm job whose processes are passed over.
+    """
     found: list[tuple[psutil.Process, str]] = []
 
     def find() -> bool:
         assert running.poll() is None, running.communicate()[0]
         for process in psutil.process_iter():
             with suppress(psutil.Error):
-                if "equinox.training" in process.cmdline()[:3] and process.cwd() == str(folder):
+                given = process.cmdline()
+                if "equinox.training" not in given[:3] or process.cwd() != str(folder):
+                    continue
+                if not command or given == command:
                     found.append((process, process.environ()["SLURM_JOB_ID"]))
         found[:] = [(process, number) for process, number in found if number != other_than]
         return bool(found)

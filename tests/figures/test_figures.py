@@ -185,7 +185,7 @@ class TestEachFigure:
         try:
             figure = draw(name, keep=keep, published=False)
         except ValueError as error:
-            assert re.match(rf"table ({'|'.join(tables)}) has no row of .+; ", str(error))  # noqa: PT017
+            assert re.match(rf"table ({'|'.join(tables)}) has no row of .+: no run ", str(error))  # noqa: PT017
         else:
             assert figure.axes
 
