@@ -26,7 +26,7 @@ _LABELS: Mapping[str, str] = {  # parameter: axis label
     "dram_gb_per_s": "DRAM\n(GB/s)",
     "instruction_folds": "Instruction\n(folds)",
     "instruction_reduction": "Reduction\n(values)",
-    "arrivals": "Arrivals",
+    "arrivals": "Arrivals\n(process)",
     "adaptive_timeout": "Timeout\n(× service)",
 }
 _NAMES = ("arrivals",)  # settings that are not numbers
