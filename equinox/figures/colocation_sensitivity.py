@@ -35,6 +35,7 @@ _ROWS = (
     ("p99_increase", "p99 increase\n(%)"),
 )
 _SHOWN = 3  # loads
+_TEXT = 18  # characters that fit below a column
 
 
 def plot(published: Mapping[str, float], sensitivity: pd.DataFrame) -> Figure:
@@ -81,7 +82,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, parameter: str, value: str, color: str
         linewidth=1,
     )
     names = [_short(name) for name in mine["setting"]]
-    crowded = max(map(len, names), default=0) > 4 or len(names) > 6
+    crowded = max(map(len, names), default=0) > 4 or len(" ".join(names)) > _TEXT
     axes.set_xticks(range(len(mine)), names, rotation=90 if crowded else 0, fontsize=6)
 
 
