@@ -13,6 +13,8 @@ def compile_quickly(kernel: Any) -> Callable[..., Any]:
     through all of them again and again; it is paused until the first call is over. What the kernel
     calls is compiled with it, so only what Python calls needs this.
     """
+    if not hasattr(kernel, "py_func"):  # NUMBA_DISABLE_JIT=1: nothing is compiled
+        return kernel  # type: ignore[no-any-return]
 
     @wraps(kernel.py_func)
     def call(*arguments: Any) -> Any:
