@@ -9,7 +9,8 @@ from equinox.colocation.batching import batch_timeout
 
 def test_each_batching_is_a_timeout():
     assert batch_timeout("greedy", 3.0) == 0
-    assert batch_timeout("adaptive", 3.0) == 3.0
+    assert batch_timeout("adaptive", 3.0) == batch_timeout("shortened", 3.0) == 3.0
+    assert batch_timeout("adaptive_4x", 3.0) == 12.0
     assert batch_timeout("full", 3.0) == inf
 
 
