@@ -79,9 +79,9 @@ def read_costs(path: Path = COSTS_FILE) -> Costs:
 def forecast(config: Config, benchmarks: pd.DataFrame, costs: Costs) -> Forecast:
     """Return what a run of `config` will take.
 
-    A task of `costs` takes its operations at the sustained rate; another one as long, for each
-    seed, as in `benchmarks` of earlier runs, of any scale. Simulations and the stages besides
-    training take what they took there for each job.
+    A task of `costs` takes its operations at the sustained rate; a job of another one as long as in
+    `benchmarks` of earlier runs, of any scale, and so do simulations and the stages besides
+    training. Jobs that compare an experiment with its scale are counted, though a scale has none.
     """
     seeds = {task: sum(runs.values()) for task, runs in config.training.runs.items()}
     op = sum(
