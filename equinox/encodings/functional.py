@@ -205,14 +205,34 @@ def _as_plain(
     return spread, turned, (1,) * dims, around
 
 
+#: Weights with so many times fewer values than the activations are kept rounded.
+_NEGLIGIBLE = 4
+
+
+def _round_both(ctx: Any, rows: Tensor, weight: Tensor, operands: Operands) -> tuple[Tensor, ...]:
+    """Return activations and weight, rounded for the forward pass, and save them for the other.
+
+    The narrow copy of a weight that is small beside the activations is kept; all else that is
+    rounded to the same again is, to save memory.
+    """
+    ctx.operands, ctx.keeps_weight = operands, _NEGLIGIBLE * weight.numel() <= rows.numel()
+    x, w = operands.x(rows, brief=True), operands.w(weight, brief=not ctx.keeps_weight)
+    save_weight = operands.to_save if ctx.keeps_weight else operands.stash
+    ctx.save_for_backward(operands.stash("x", rows, x), save_weight("w", weight, w))
+    return x, w
+
+
+def _recall_weight(ctx: Any, saved: Tensor) -> Tensor:
+    operands: Operands = ctx.operands
+    return saved if ctx.keeps_weight else operands.recall("w", saved)
+
+
 class _Linear(Function):
     @staticmethod
     def forward(
         ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor | None, operands: Operands
     ) -> Tensor:
-        x, w = operands.x(rows, brief=True), operands.w(weight, brief=True)
-        ctx.save_for_backward(operands.stash("x", rows, x), operands.stash("w", weight, w))
-        ctx.operands = operands
+        x, w = _round_both(ctx, rows, weight, operands)
         return x @ w.T if bias is None else torch.addmm(bias, x, w.T)
 
     @staticmethod
@@ -224,7 +244,7 @@ class _Linear(Function):
         rounded = operands.grad(grad, brief=True)
         grad_x = grad_w = None
         if needs_x:
-            grad_x = operands.grad_x(rounded, operands.recall("w", weight))
+            grad_x = operands.grad_x(rounded, _recall_weight(ctx, weight))
         if needs_w:
             release("w")  # the gradient is as large
             grad_w = operands.grad_w(grad, rounded, operands.recall("x", rows))
@@ -241,7 +261,7 @@ class _BatchedProduct(Function):
         if operands.is_apart("x") and not operands.reblocks:
             ctx.save_for_backward(_for_backward(operands, left), _for_backward(operands, right))
         else:
-            ctx.save_for_backward(operands.to_save(left, a), operands.to_save(right, b))
+            ctx.save_for_backward(operands.to_save("x", left, a), operands.to_save("x", right, b))
         ctx.operands = operands
         return a @ b.mT
 
@@ -292,9 +312,8 @@ class _Convolution(Function):
         operands: Operands,
         geometry: tuple[Any, ...],
     ) -> Tensor:
-        x, w = operands.x(inputs, brief=True), operands.w(weight, brief=True)
-        ctx.save_for_backward(operands.stash("x", inputs, x), operands.stash("w", weight, w))
-        ctx.operands, ctx.geometry = operands, geometry
+        x, w = _round_both(ctx, inputs, weight, operands)
+        ctx.geometry = geometry
         return torch.convolution(x, w, bias, *geometry)
 
     @staticmethod
@@ -314,6 +333,6 @@ class _Convolution(Function):
             grad_w = back(rounded, x, weight, None, *geometry, (False, True, False))[1]
             del x
         if needs_x:
-            w = operands.recall("w", weight)
+            w = _recall_weight(ctx, weight)
             grad_x = back(rounded, inputs, w, None, *geometry, (True, False, False))[0]
         return grad_x, grad_w, grad_bias, None, None

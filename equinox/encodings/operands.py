@@ -15,6 +15,9 @@ from equinox.encodings.scratch import scratch_like
 
 Role: TypeAlias = Literal["x", "w", "grad", "x_backward", "w_backward"]
 
+#: Values of activations (4 MiB) up to which a backward pass has memory of its own for them.
+_SMALL = 2**20
+
 
 @final
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +77,12 @@ class Operands:
             return self.backward(role, stashed)
         if self.reblocks or not self._repeats(role):
             return stashed
-        # A gradient is in the memory that activations had.
-        out = scratch_like(stashed, role) if role == "w" else None
+        # A gradient is in the memory that activations had; another as large would be too much.
+        shares = role == "w" or stashed.numel() <= _SMALL
+        out = scratch_like(stashed, role) if shares else None
         return encode(stashed, self._format(role), None, out=out)
 
-    def to_save(self, operand: Tensor, rounded: Tensor, role: Literal["x", "w"] = "x") -> Tensor:
+    def to_save(self, role: Literal["x", "w"], operand: Tensor, rounded: Tensor) -> Tensor:
         """Return what the backward pass needs of an operand of the forward pass."""
         if self.reblocks:
             return operand

@@ -92,7 +92,7 @@ class _Lstm(Function):
         w_transposed = w_h.T
         for t in range(steps):
             rounded = operands.x(h)
-            h_in[t] = operands.to_save(h, rounded)
+            h_in[t] = operands.to_save("x", h, rounded)
             gate = gates[t].addmm_(rounded, w_transposed)
             i_f_g_o = gate.view(batch, 4, hidden)
             g = i_f_g_o[:, 2].tanh()
@@ -103,8 +103,8 @@ class _Lstm(Function):
             torch.tanh(cells[t + 1], out=tanh_c[t])
             h = torch.mul(i_f_g_o[:, 3], tanh_c[t], out=outputs[t])
         ctx.save_for_backward(
-            operands.to_save(rows, x_rounded), h_in, gates, cells, tanh_c,
-            operands.to_save(w_ih, w_x, "w"), operands.to_save(w_hh, w_h, "w"),
+            operands.to_save("x", rows, x_rounded), h_in, gates, cells, tanh_c,
+            operands.to_save("w", w_ih, w_x), operands.to_save("w", w_hh, w_h),
         )  # fmt: skip
         ctx.operands, ctx.has_bias = operands, b_ih is not None
         return outputs, cells[steps].clone()
@@ -181,7 +181,7 @@ class _Gru(Function):
         candidates = x.new_empty(steps, batch, hidden)  # recurrent part of the new state
         for t in range(steps):
             rounded = operands.x(states[t])
-            h_in[t] = operands.to_save(states[t], rounded)
+            h_in[t] = operands.to_save("x", states[t], rounded)
             r_z_n = gates[t].view(batch, 3, hidden)
             recurrent = _project(rounded.unsqueeze(0), w_h, b_hh).view(batch, 3, hidden)
             r_z_n[:, :2].add_(recurrent[:, :2]).sigmoid_()
@@ -189,8 +189,8 @@ class _Gru(Function):
             n = r_z_n[:, 2].addcmul_(r_z_n[:, 0], candidates[t]).tanh_()
             torch.lerp(n, states[t], r_z_n[:, 1], out=states[t + 1])
         ctx.save_for_backward(
-            operands.to_save(rows, x_rounded), h_in, gates, candidates, states,
-            operands.to_save(w_ih, w_x, "w"), operands.to_save(w_hh, w_h, "w"),
+            operands.to_save("x", rows, x_rounded), h_in, gates, candidates, states,
+            operands.to_save("w", w_ih, w_x), operands.to_save("w", w_hh, w_h),
         )  # fmt: skip
         ctx.operands, ctx.has_bias = operands, b_ih is not None
         return states[1:]

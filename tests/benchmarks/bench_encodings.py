@@ -19,12 +19,20 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from unittest.mock import patch
 
 import pandas as pd
 import torch
 from torch import nn
 
-from equinox.encodings import BlockFloat, convert, derive_encoding, quantize, wide_weights
+from equinox.encodings import (
+    BlockFloat,
+    convert,
+    derive_encoding,
+    operands,
+    quantize,
+    wide_weights,
+)  # fmt: skip
 
 Work = Callable[[], object]
 Case = tuple[nn.Module, torch.Tensor]
@@ -250,7 +258,23 @@ def steps(case: Case) -> dict[str, Work]:
         "hbfp8_nearest": convert(model, NEAREST),
         "hbfp8_16": convert(model, "hbfp8_16"),
     }
-    return {name: step(trained, x) for name, trained in models.items()}
+    works = {name: step(trained, x) for name, trained in models.items()}
+    return works | {"operands copied": copying(works["hbfp8_nearest"])}
+
+
+def copying(work: Work) -> Work:
+    """Return `work` with its operands copied instead of rounded: what any rounding has to take."""
+
+    def copy(
+        x: torch.Tensor, _format: object, _generator: object, out: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        return x.clone() if out is None else out.copy_(x)
+
+    def copied() -> None:
+        with patch.object(operands, "encode", copy):
+            work()
+
+    return copied
 
 
 def step(model: nn.Module, x: torch.Tensor) -> Work:

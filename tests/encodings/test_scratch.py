@@ -1,14 +1,16 @@
 """Memory that rounded operands share: no two that live at once have the same."""
 
 import copy
+import os
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from equinox.encodings import convert, derive_encoding, get_encoding
+from equinox.encodings import convert, derive_encoding, get_encoding, operands, scratch
 from equinox.encodings.functional import linear
 from equinox.encodings.operands import Operands
 from equinox.encodings.scratch import is_dense, scratch_like
@@ -145,3 +147,41 @@ def test_models_train_on_threads_at_once_as_one_after_another():
         together = list(pool.map(train, range(4)))
     for ours, theirs in zip(together, alone, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+@pytest.mark.parametrize(("batch", "roundings_of_weight"), [(3, 2), (64, 1)])
+def test_a_weight_that_is_small_beside_the_activations_is_rounded_once_a_step(
+    monkeypatch, batch, roundings_of_weight
+):
+    model = convert(nn.Conv2d(4, 4, 3, padding=1), NEAREST)
+    rounded: list[tuple[int, ...]] = []
+    encode = operands.encode
+
+    def counted(x, *arguments, **options):
+        rounded.append(tuple(x.shape))
+        return encode(x, *arguments, **options)
+
+    monkeypatch.setattr(operands, "encode", counted)
+    x = normal(1, batch, 4, 6, 6).requires_grad_()
+    model(x).square().sum().backward()
+    assert rounded.count((4, 4, 3, 3)) == roundings_of_weight
+    assert rounded.count((batch, 4, 6, 6)) == 3  # twice activations, once a gradient
+
+
+@pytest.mark.parametrize("named", ["MALLOC_TRIM_THRESHOLD_", "MALLOC_ARENA_MAX", "GLIBC_TUNABLES"])
+def test_settings_of_malloc_in_the_environment_are_left_alone(monkeypatch, named):
+    called: list[tuple[int, int]] = []
+    library = SimpleNamespace(mallopt=lambda *arguments: called.append(arguments))
+    monkeypatch.setattr(scratch.ctypes, "CDLL", lambda _: library)
+    for name in [n for n in os.environ if n.startswith(("MALLOC_", "GLIBC_TUNABLES"))]:
+        monkeypatch.delenv(name)
+    scratch._keep_freed_memory.__wrapped__()
+    assert [parameter for parameter, _ in called] == [-1, -3]
+    monkeypatch.setenv(named, "0")
+    scratch._keep_freed_memory.__wrapped__()
+    assert len(called) == 2
+
+
+def test_without_gnu_malloc_nothing_is_set(monkeypatch):
+    monkeypatch.setattr(scratch.ctypes, "CDLL", lambda _: SimpleNamespace())
+    scratch._keep_freed_memory.__wrapped__()
