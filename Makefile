@@ -38,9 +38,10 @@ lint: .venv/installed ## style, types and architecture
 	$(BIN)/lint-imports
 	$(BIN)/snakemake --lint
 
-security: .venv/installed ## known weaknesses of our code (offline) and of the packages (asks the package index)
+security: .venv/installed ## known weaknesses of our code and CI (offline) and of the packages (asks the package index)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[security]'
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive equinox workflow docs
+	$(BIN)/zizmor --offline --persona pedantic --quiet .github
 	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
 
 docs: ## make the last run, scale default, the one that docs/ shows and `make verify` compares with
