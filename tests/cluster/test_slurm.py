@@ -20,7 +20,6 @@ SCRIPT = Path(__file__).with_name("slurm.sh")
 PROFILE = ("--workflow-profile", "profiles/sbatch", "--cores", "2", "--latency-wait", "5")
 SOON = ("--seconds-between-status-checks", "1")
 
-#: Their outcome hangs on when Slurm saves its state, which a busy machine puts off.
 provoked = pytest.mark.skipif(
     not os.environ.get("EQUINOX_LONG"), reason="kills parts of Slurm; EQUINOX_LONG=1 runs it"
 )
@@ -76,7 +75,7 @@ def ended(slurm: Path, made: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         first, number = training_job(running, folder)
         killed = first.cmdline()
         first.suspend()
-        time.sleep(6)  # the controller saves its state every five; a job not in it runs twice
+        wait_until_saved(number, slurm)
         for daemon in ("slurmctld", "slurmd"):
             kill_and_restart(daemon, slurm)
         survived = first.is_running() and first.status() == psutil.STATUS_STOPPED
@@ -127,6 +126,18 @@ def training_job(
 
     until(find)
     return found[0]
+
+
+def wait_until_saved(job: str, folder: Path) -> None:
+    """Wait until Slurm's state on disk has this job as it is; one that is not in it runs twice."""
+    state = folder / "state/job_state"
+    begin = time.time()
+    subprocess.run(["scontrol", "update", f"JobId={job}", "Comment=kept"], check=True)
+    # A save that had begun before may end after.
+    until(lambda: state.exists() and state.stat().st_mtime > begin)
+    subprocess.run(["scontrol", "update", f"JobId={job}", "Comment=still kept"], check=True)
+    begin = state.stat().st_mtime
+    until(lambda: state.stat().st_mtime > begin)
 
 
 def kill_and_restart(daemon: str, folder: Path) -> None:
