@@ -58,6 +58,12 @@ _POINT_COLUMNS = (
     *_WORK,
 )
 
+#: Columns of an operating point that services which share an accelerator do not have each.
+_OF_ONE_SERVICE = (
+    *("inference_op_per_s", "dram_share", "power_w"),
+    *("energy_per_request_j", "energy_per_sample_j"),
+)
+
 COLOCATION_TABLES: Final = (
     Table(
         "colocation",
@@ -92,6 +98,30 @@ COLOCATION_TABLES: Final = (
             number("iteration_us", "us", "time of a training iteration alone"),
             number("dedicated_op_per_s", "op/s", "training of the dedicated machine, changed too"),
             *_POINT_COLUMNS,
+        ),
+    ),
+    Table(
+        "sharing",
+        "one service of a mix that shares an accelerator, at one load of the mix: mean over seeds",
+        ("mix", *_POINT, "order"),
+        (
+            text("mix", "services that share the accelerator, by the name of their mix"),
+            *(column for column in _POINT_NAMES if column.name != "load"),
+            text("order", "whose batch goes first"),
+            share("load", "of the mix: arrival over saturation rate, summed", high=np.inf),
+            share("load_share", "of that load: this service"),
+            count("max_batch", "requests of a batch of the service, at most", low=1),
+            number("service_time_us", "us", "time of one full batch alone"),
+            *(c for c in _POINT_COLUMNS if c.name not in (*_POINT, *_OF_ONE_SERVICE)),
+            number("latency_target_us", "us", "p99 latency to keep", nullable=True),
+            share("within_target_share", "of requests; empty if the queue grows", nullable=True),
+            text("target", "kept, missed or undecided by the interval of p99; or none"),
+            share(
+                "saturation_load",
+                "highest load of the mix, to 1.2, whose queue does not grow; empty if none",
+                high=np.inf,
+                nullable=True,
+            ),
         ),
     ),
     Table(

@@ -9,6 +9,7 @@ from equinox.accelerator import technology_files
 from equinox.colocation.arrivals import TRACE_SUFFIXES, make_arrivals
 from equinox.colocation.balancers import BALANCERS
 from equinox.colocation.batching import BATCHINGS
+from equinox.colocation.orders import ORDERS
 from equinox.colocation.policies import POLICIES
 from equinox.config import CONFIG_DIR, Config, load_config
 from equinox.config.colocation import COSINE, Colocation
@@ -113,9 +114,13 @@ def _names(config: Config) -> Iterator[tuple[str, str, Collection[str]]]:
     yield "colocation.sensitivity.design", study.design, space.family
     yield "colocation.sensitivity.workload", study.workload, workloads
     yield "colocation.sensitivity.batching", study.batching, BATCHINGS
+    sharing = colocation.sharing
+    yield "colocation.sharing.design", sharing.design, space.family
+    yield "colocation.sharing.batching", sharing.batching, BATCHINGS
     for name, boost in config.training.boosts.items():
         yield f"training.boosts.{name}.first", boost.first, ENCODINGS
         yield f"training.boosts.{name}.last", boost.last, ENCODINGS
+    serving = [name for name in POLICIES if name != "training_only"]
     trained = {*ENCODINGS, *config.training.encodings, *config.training.boosts}
     for task, runs in config.training.runs.items():
         yield from ((f"training.runs.{task}", name, trained) for name in runs)
@@ -127,6 +132,9 @@ def _names(config: Config) -> Iterator[tuple[str, str, Collection[str]]]:
         ("colocation.latency_target_us", colocation.latency_target_us, workloads),
         ("colocation.batchings", colocation.batchings, BATCHINGS),
         ("colocation.schedulings", colocation.schedulings, POLICIES),
+        ("colocation.sharing.mixes", sharing.workloads, workloads),
+        ("colocation.sharing.orders", sharing.orders, ORDERS),
+        ("colocation.sharing.schedulings", sharing.schedulings, serving),
         ("colocation.fleet.schedulings", colocation.fleet.schedulings, colocation.schedulings),
         ("colocation.fleet.balancers", colocation.fleet.balancers, BALANCERS),
     ):

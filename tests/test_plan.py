@@ -66,6 +66,15 @@ def test_an_experiment_is_compared_in_what_it_has_of_its_own_and_the_scale_has_t
             {"colocation": {"sensitivity": {"arrivals": ["weibull:0"]}}},
             r"sensitivity.arrivals: .*0",
         ),
+        (
+            {"colocation": {"sharing": {"mixes": {"odd": [{"workload": "lstm"}]}}}},
+            r"sharing.mixes = 'lstm' is not known",
+        ),
+        ({"colocation": {"sharing": {"orders": ["last"]}}}, r"sharing.orders = 'last' .*'listed'"),
+        (
+            {"colocation": {"sharing": {"schedulings": ["training_only"]}}},
+            r"sharing.schedulings = 'training_only' is not known",
+        ),
         ({"colocation": {"fleet": {"profile": "sine"}}}, r"fleet.profile = 'sine': .*'cosine'"),
         (
             {"training": {"encodings": {"odd": {"base": "hbfp8_16", "mantissas": 3}}}},

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from equinox.colocation.classes import simulate_priority_queue
     from equinox.colocation.fleet import simulate_fleet
     from equinox.colocation.metrics import estimate, replicate_until, transient_length
+    from equinox.colocation.orders import ORDERS
     from equinox.colocation.policies import POLICIES
     from equinox.colocation.programs import Program, inference_program, training_program
     from equinox.colocation.queue import simulate_queue, stream_queue
     from equinox.colocation.search import bisect_load, largest_load_within, saturation_load
     from equinox.colocation.simulation import simulate, simulate_services
     from equinox.colocation.stages import simulate_design
-    from equinox.colocation.state import ORDERS, Service
+    from equinox.colocation.state import Service
     from equinox.colocation.stream import simulate_stream
 
 __all__ = [
@@ -67,13 +68,14 @@ _NAMES = {
     "classes": "simulate_priority_queue",
     "fleet": "simulate_fleet",
     "metrics": "estimate replicate_until transient_length",
+    "orders": "ORDERS",
     "policies": "POLICIES",
     "programs": "Program inference_program training_program",
     "queue": "simulate_queue stream_queue",
     "search": "bisect_load largest_load_within saturation_load",
     "simulation": "simulate simulate_services",
     "stages": "simulate_design",
-    "state": "ORDERS Service",
+    "state": "Service",
     "stream": "simulate_stream",
 }
 _LAZY = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -1,4 +1,4 @@
-"""Simulate co-location: python -m equinox.colocation simulate|collect|points|study|fleet ..."""
+"""Simulate co-location: python -m equinox.colocation simulate|collect|points|... --option ..."""
 
 import argparse
 import logging
@@ -17,7 +17,7 @@ def main() -> None:
     for name, (stage, options) in STAGES.items():
         command = commands.add_parser(name, description=stage.__doc__)
         for option in options:
-            many = "+" if option in ("parts", "outputs") else None
+            many = "+" if option in ("parts", "outputs", "workloads") else None
             command.add_argument(f"--{option.replace('_', '-')}", required=True, nargs=many)
     given = parser.parse_args()
     stage, _ = STAGES[given.command]

@@ -76,8 +76,8 @@ def inference_program(
     batch = machine.rows if batch is None else batch
     w_byte, x_byte = (form.bits / 8 for form in _operands(machine))
     resident = keeps_weights(machine, workload)
-    activation_byte = batch * workload.activation_byte_per_request(machine.encoding)
-    spills = not resident and activation_byte > machine.sram_byte
+    spilled_byte = batch * workload.activation_byte_per_request(machine.encoding)
+    spills = not resident and spilled_byte > machine.sram_byte
     parts = []
     for layer in workload.layers:
         m, repeat = layer.sizes(batch)
@@ -97,17 +97,22 @@ def inference_program(
 
 
 def keeps_weights(machine: Accelerator, workload: Workload) -> bool:
-    """Return whether the weights stay in SRAM, beside activations.
+    """Return whether the weights stay in SRAM, beside activations."""
+    byte = workload.weight_byte(machine.encoding) + activation_byte(machine, workload)
+    return byte <= machine.sram_byte
 
-    The activations are those of the requests that share the array: all of a batch where a request
-    has a row; where it has many, requests follow each other.
+
+def activation_byte(machine: Accelerator, workload: Workload) -> float:
+    """Return the activations of the requests that share the array, at the largest layer.
+
+    Those are all of a batch where a request has a row; where it has many, requests follow each
+    other.
     """
     values = (
         -(-machine.rows // layer.m_per_request) * layer.m_per_request * (layer.k + layer.n)
         for layer in workload.layers
     )
-    activation_byte = max(values) * _operands(machine)[1].bits / 8
-    return workload.weight_byte(machine.encoding) + activation_byte <= machine.sram_byte
+    return max(values) * _operands(machine)[1].bits / 8
 
 
 def training_program(

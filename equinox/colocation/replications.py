@@ -17,15 +17,17 @@ _WITH_INTERVAL = (
 )
 
 
-def summarize_replications(colocation: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of the table operating_points: those of `colocation` over their seeds.
+def summarize_replications(
+    colocation: pd.DataFrame, table: str = "operating_points"
+) -> pd.DataFrame:
+    """Return rows of `table`: those of `colocation` over their seeds, which its key leaves out.
 
     Seeds are independent replications, so the 95 % interval of a mean is Student's t; with one
     seed it is that of the run, or empty. A latency that is infinite in a replication is infinite,
     with the mean of what was measured as its lower bound. `p99_increase` is the p99 latency over
     that of inference alone with the same batching, load and seed, less 1; empty without the latter.
     """
-    key = list(TABLES["operating_points"].key)
+    key = list(TABLES[table].key)
     rows = colocation.assign(p99_increase=_increase(colocation, key))
     groups = rows.groupby(key, sort=True, observed=True)
     means = groups.mean(numeric_only=True)
@@ -45,7 +47,7 @@ def summarize_replications(colocation: pd.DataFrame) -> pd.DataFrame:
     points["p99_increase_low"] = points["p99_increase_low"].clip(lower=-1)
     for name in (f"{name}_low" for name in _WITH_INTERVAL if name.endswith("_us")):
         points[name] = points[name].clip(lower=0)
-    rest = [c.name for c in TABLES["operating_points"].columns if c.name in means]
+    rest = [c.name for c in TABLES[table].columns if c.name in means]
     rest = [name for name in rest if name not in points]
     return points.join(means[rest]).reset_index()
 

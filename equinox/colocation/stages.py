@@ -10,6 +10,7 @@ from equinox.accelerator import load_technology, load_workload
 from equinox.colocation.fleet import simulate_fleet
 from equinox.colocation.replications import summarize_replications
 from equinox.colocation.saturation import describe_site, find_limits
+from equinox.colocation.sharing import share_accelerator
 from equinox.colocation.site import prepare_site, same_machine
 from equinox.colocation.study import study_sensitivity
 from equinox.colocation.sweep import sweep_loads
@@ -97,6 +98,18 @@ def _study(given: Namespace, origin: Origin) -> None:
     write_table(frame, "colocation_sensitivity", given.output, origin=origin)
 
 
+def _share(given: Namespace, origin: Origin) -> None:
+    """Let several services share an accelerator: the table sharing."""
+    workloads = [load_workload(path) for path in given.workloads]
+    frame = share_accelerator(
+        from_json(Colocation, given.config),
+        read_table("designs", given.designs),
+        technology=load_technology(given.technology),
+        workloads={workload.name: workload for workload in workloads},
+    )
+    write_table(frame, "sharing", given.output, origin=origin)
+
+
 def _fleet(given: Namespace, origin: Origin) -> None:
     """Spread a day over a fleet."""
     tables = ("operating_points", "sites", "saturation", "designs")
@@ -112,6 +125,7 @@ STAGES: Mapping[str, tuple[Callable[[Namespace, Origin], None], tuple[str, ...]]
     "collect": (_collect, ("config", "designs", "table", "parts", "output")),
     "points": (_points, ("colocation", "output")),
     "study": (_study, (*_MACHINE, "output")),
+    "share": (_share, ("config", "designs", "technology", "workloads", "output")),
     "fleet": (
         _fleet,
         ("config", "operating_points", "sites", "saturation", "designs", "output"),

@@ -1,6 +1,6 @@
 """The state of a run of the engine: made here, advanced by `engine.run`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from math import inf
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from equinox.colocation import engine, records
 from equinox.colocation.batching import batch_timeout
+from equinox.colocation.orders import ORDERS, Order
 from equinox.colocation.policies import Action, decision_table, get_policy
 from equinox.colocation.programs import Program
 
@@ -63,16 +64,6 @@ class Service:
     def sizes(self) -> Sequence[Program]:
         """The programs, the last one that of a full batch."""
         return (self.programs,) if isinstance(self.programs, Program) else self.programs
-
-
-#: Which service's batch goes first: the lowest of rank + age x arrival of its oldest request,
-#: from the place of the service in their order and its target. A new order is one entry.
-Order = Callable[[int, int], tuple[int, int]]
-ORDERS: Mapping[str, Order] = {
-    "listed": lambda place, target: (place, 0),  # always the first of those that may
-    "oldest": lambda place, target: (0, 1),  # first come, first served
-    "deadline": lambda place, target: (target, 1),  # earliest deadline first
-}
 
 
 @final

@@ -11,7 +11,7 @@ import pandas as pd
 
 from equinox.colocation.batching import SHORTENED
 from equinox.colocation.metrics import QUANTILES, summarize_latency
-from equinox.colocation.simulation import Outcome, simulate
+from equinox.colocation.simulation import Cycles, Outcome, simulate
 from equinox.colocation.site import Site
 from equinox.config.colocation import Colocation
 
@@ -106,7 +106,7 @@ def measure_work(site: Site, outcome: Outcome) -> dict[str, float]:
     window_s = window / frequency_hz
     served = _completed(outcome)
     samples = outcome.training_iterations * site.training_batch
-    shares = _shares(outcome)
+    shares = cycle_shares(outcome)
     serving = shares["inference_share"] + shares["padding_share"]
     training = shares["training_share"]
     dram = {
@@ -132,6 +132,25 @@ def measure_work(site: Site, outcome: Outcome) -> dict[str, float]:
     }
 
 
+def name_latencies(found: Mapping[str, float], *, growing: bool) -> dict[str, float]:
+    """Return statistics under the names of the table; those of a growing queue are infinite."""
+    named = {}
+    for name in ("mean", *QUANTILES):
+        value, low, high = found[name], found[f"{name}_low"], found[f"{name}_high"]
+        named[f"{name}_latency_us"] = inf if growing else value
+        named[f"{name}_latency_us_low"] = value if growing else low
+        named[f"{name}_latency_us_high"] = inf if growing else high
+    return named
+
+
+def cycle_shares(cycles: Cycles) -> dict[str, float]:
+    """Return the shares of the MMU cycles of the window, by column of the tables."""
+    kinds = ("inference", "padding", "training", "stalled", "idle")
+    return {
+        f"{kind}_share": getattr(cycles, f"{kind}_cycles") / cycles.window_cycles for kind in kinds
+    }
+
+
 def _rows(
     config: Colocation, site: Site, batching: str, scheduling: str, limit: float
 ) -> Iterator[dict[str, Any]]:
@@ -150,7 +169,7 @@ def _rows(
                 "requests": len(latencies),
                 "weights": "resident" if site.resident else "streamed",
                 "service_time_us": site.service_cycles / site.machine.frequency_hz * _MICRO,
-                **_name_latencies(summarize_latency(latencies), growing=growing),
+                **name_latencies(summarize_latency(latencies), growing=growing),
                 **measure_work(site, outcome),
             }
 
@@ -169,22 +188,3 @@ def _completed(outcome: Outcome) -> int:
 
 def _end(outcome: Outcome) -> int:
     return int(outcome.completion_cycle.max()) if len(outcome.completion_cycle) else 1
-
-
-def _name_latencies(found: Mapping[str, float], *, growing: bool) -> dict[str, float]:
-    """Return statistics under the names of the table; those of a growing queue are infinite."""
-    named = {}
-    for name in ("mean", *QUANTILES):
-        value, low, high = found[name], found[f"{name}_low"], found[f"{name}_high"]
-        named[f"{name}_latency_us"] = inf if growing else value
-        named[f"{name}_latency_us_low"] = value if growing else low
-        named[f"{name}_latency_us_high"] = inf if growing else high
-    return named
-
-
-def _shares(outcome: Outcome) -> dict[str, float]:
-    kinds = ("inference", "padding", "training", "stalled", "idle")
-    return {
-        f"{kind}_share": getattr(outcome, f"{kind}_cycles") / outcome.window_cycles
-        for kind in kinds
-    }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final, final
 
 from annotated_types import MinLen
-from pydantic import ConfigDict
+from pydantic import AfterValidator, ConfigDict
 
 from equinox.config.checks import STRICT, Count, Distinct, Name, NonNegative, Positive, Seed, Share
 
@@ -51,6 +51,50 @@ class Sensitivity:
 
 @final
 @dataclass(frozen=True, kw_only=True)
+class MixedService:
+    """An inference service that shares its accelerator with others."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    workload: Name
+    weight: Positive = 1.0  # its part of the load of the mix, over the sum of all weights
+    max_batch: Count | None = None  # requests; None: the rows of the array
+
+
+def _each_once(services: tuple[MixedService, ...]) -> tuple[MixedService, ...]:
+    names = [service.workload for service in services]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{twice[0]!r} is there twice; a mix has each service once")
+    return services
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Sharing:
+    """Several services on one accelerator, each with its target of `latency_target_us`."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    design: Name
+    batching: Name
+    orders: Annotated[tuple[Name, ...], MinLen(1), Distinct]  # whose batch goes first
+    schedulings: Annotated[tuple[Name, ...], MinLen(1), Distinct]
+    loads: Annotated[tuple[Positive, ...], MinLen(1), Distinct]  # of all services together
+    #: services by the name of their mix; the first also trains, unless training_workload says
+    mixes: Annotated[
+        Mapping[Name, Annotated[tuple[MixedService, ...], MinLen(1), AfterValidator(_each_once)]],
+        MinLen(1),
+    ]
+
+    @property
+    def workloads(self) -> list[str]:
+        """All services, each once."""
+        return list(dict.fromkeys(each.workload for mix in self.mixes.values() for each in mix))
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
 class Colocation:
     """The simulations: all designs, workloads, batchings, schedulings, loads and seeds."""
 
@@ -81,4 +125,5 @@ class Colocation:
     #: p99 latency that a service must keep; one that is not listed has none
     latency_target_us: Mapping[Name, Positive]
     sensitivity: Sensitivity
+    sharing: Sharing
     fleet: Fleet

@@ -7,7 +7,7 @@ import pytest
 
 from equinox.accelerator import load_technology
 from equinox.colocation import simulate_design
-from equinox.config.colocation import Colocation, Fleet, Sensitivity
+from equinox.config.colocation import Colocation, Fleet, MixedService, Sensitivity, Sharing
 
 FLEET = Fleet(
     accelerators=100,
@@ -31,6 +31,20 @@ SENSITIVITY = Sensitivity(
     arrivals=("gamma:8",),
     adaptive_timeout=(4.0,),
 )
+SHARING = Sharing(
+    design="500us",
+    batching="shortened",
+    orders=("listed", "deadline"),
+    schedulings=("inference_only", "priority"),
+    loads=(0.3, 0.7),
+    mixes={
+        "whole": (MixedService(workload="lstm_2048_25"), MixedService(workload="bert_base_128")),
+        "by_2": (
+            MixedService(workload="lstm_2048_25"),
+            MixedService(workload="bert_base_128", weight=3, max_batch=2),
+        ),
+    },
+)
 CONFIG = Colocation(
     encoding="hbfp8_16",
     designs=("500us",),
@@ -50,6 +64,7 @@ CONFIG = Colocation(
     load_tolerance=0.05,
     latency_target_us={"lstm_2048_25": 2000.0},
     sensitivity=SENSITIVITY,
+    sharing=SHARING,
     fleet=FLEET,
 )
 

@@ -113,6 +113,18 @@ _KEYS: Mapping[str, Mapping[str, Sequence[object]]] = {
         "scheduling": ("inference_only", "priority"),
         "load": (0.1, 0.3, 0.5, 0.7, 0.9),
     },
+    "sharing": {
+        "mix": ("some", "others", "others_again"),
+        "design": ("500us",),
+        "encoding": ("hbfp8_16",),
+        "workload": ("lstm_2048_25", "resnet50", "bert_base_128"),
+        "training_task": ("own",),
+        "arrivals": ("poisson",),
+        "batching": ("shortened",),
+        "order": ("listed", "deadline"),
+        "scheduling": ("inference_only", "priority"),
+        "load": (0.1, 0.5, 0.9),
+    },
     "fleet": {
         "balancer": ("even", "pack"),
         "design": ("500us",),
@@ -241,6 +253,17 @@ def _adjust_points_of_load(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
+def _adjust_sharing(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the sizes of batches and the targets of services, in place of those of rows."""
+    by_4 = (frame["mix"] == "others") & (frame["workload"] == "bert_base_128")
+    targets = {"lstm_2048_25": 2000.0, "resnet50": 50_000.0}
+    return _adjust_points_of_load(
+        frame.assign(
+            max_batch=np.where(by_4, 4, 86), latency_target_us=frame["workload"].map(targets)
+        )
+    )
+
+
 def _adjust_fleet(frame: pd.DataFrame) -> pd.DataFrame:
     frame["time_h"] = 2.0 * frame["interval"]
     frame["accelerators"] = 10_000
@@ -288,5 +311,6 @@ _ADJUST = {
     "colocation": _adjust_colocation,
     "operating_points": _adjust_points_of_load,
     "colocation_sensitivity": _adjust_points_of_load,
+    "sharing": _adjust_sharing,
     "fleet": _adjust_fleet,
 }

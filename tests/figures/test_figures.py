@@ -84,7 +84,7 @@ def test_there_are_the_figures_of_the_design() -> None:
         "cycle_breakdown deciding_constants design_choices designs_breakdown energy_per_operation "
         "experiment_accuracy experiment_colocation experiment_comparison fleet_day float_grid "
         "latency_vs_load mantissa_and_tile "
-        "pareto_front roofline saturation scheduling_policies sensitivity storage_rounding "
+        "pareto_front roofline saturation scheduling_policies sensitivity sharing storage_rounding "
         "training_vs_load"
     )
 

@@ -121,6 +121,34 @@ rule colocation_sensitivity:
         " --output {output:q} 2>&1 | tee {log:q}"
 
 
+rule sharing:
+    input:
+        code=code("equinox.colocation.__main__"),
+        designs=rules.designs.output,
+        technology=TECHNOLOGY,
+        technology_bases=TECHNOLOGY_BASES,
+        workloads=sharing_files(),
+    output:
+        "<results>/tables/sharing.parquet",
+    log:
+        "<results>/logs/sharing.log",
+    benchmark:
+        "<results>/benchmarks/sharing.tsv"
+    group:
+        "colocation"
+    resources:
+        mem_mb=growing(1500),
+        runtime=growing(60),
+    params:
+        config=COLOCATION,
+    message:
+        "Let several services share an accelerator"
+    shell:
+        "python -m equinox.colocation share --config {params.config:q}"
+        " --designs {input.designs:q} --technology {input.technology:q}"
+        " --workloads {input.workloads:q} --output {output:q} 2>&1 | tee {log:q}"
+
+
 rule fleet:
     input:
         code=code("equinox.colocation.__main__"),

@@ -142,3 +142,10 @@ def workload_file(name):
 def training_file(workload):
     """The workload that is trained beside an inference workload."""
     return workload_file(CONFIG.colocation.training_workload or workload)
+
+
+def sharing_files():
+    """The services that share an accelerator, and what is trained beside them."""
+    trained = CONFIG.colocation.training_workload
+    names = dict.fromkeys([*CONFIG.colocation.sharing.workloads, *([trained] if trained else [])])
+    return [workload_file(name) for name in names]
