@@ -1,6 +1,5 @@
 """Write a figure as the same bytes each time, all at once or not at all."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ import matplotlib.style
 from matplotlib.figure import Figure
 
 from equinox.figures._data import drawn_data
+from equinox.whole_files import written_whole
 
 # What a backend would write of the time and the machine, left out.
 _METADATA: Mapping[str, Mapping[str, Any]] = {
@@ -31,11 +31,9 @@ def house_style() -> Iterator[None]:
 def save_figure(figure: Figure, paths: Sequence[Path]) -> None:
     """Write `figure` to each of `paths`, in the format of its ending; .csv is what it draws."""
     for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
         ending = path.suffix.removeprefix(".")
-        if ending == "csv":
-            drawn_data(figure).to_csv(partial, index=False, float_format="%.10g")
-        else:
-            figure.savefig(partial, format=ending, metadata=dict(_METADATA[ending]))
-        os.replace(partial, path)
+        with written_whole(path) as partial:
+            if ending == "csv":
+                drawn_data(figure).to_csv(partial, index=False, float_format="%.10g")
+            else:
+                figure.savefig(partial, format=ending, metadata=dict(_METADATA[ending]))

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from equinox.report.markdown import claims_markdown
 from equinox.report.page import Drawing, render_page, render_runtime
 from equinox.report.runtime import read_benchmarks
 from equinox.tables import check_table, read_table, write_table
+from equinox.whole_files import written_whole
 
 
 def main() -> None:
@@ -75,9 +75,8 @@ def _page(options: Namespace) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    with written_whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from equinox.report.environment import code_version, git_commit
+from equinox.whole_files import written_whole
 
 METADATA, CHECKSUMS = "ro-crate-metadata.json", "SHA256SUMS"
 _KINDS = {  # what a file of the archive is, by its ending
@@ -52,11 +53,9 @@ def write_artifact(root: Path, results: Path, output: Path) -> None:
     files[METADATA] = json.dumps(crate, indent=1, sort_keys=True).encode()
     sums = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items())]
     files[CHECKSUMS] = "".join(sums).encode()
-    output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(f".{output.name}.partial")
     runnable = {name for name in files if os.access(root / name, os.X_OK)}
-    _write_tar(partial, top, files, runnable)
-    os.replace(partial, output)
+    with written_whole(output) as partial:
+        _write_tar(partial, top, files, runnable)
     logging.info("artifact: %s, %d files", output, len(files))
 
 
