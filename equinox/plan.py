@@ -15,14 +15,15 @@ from equinox.config import CONFIG_DIR, Config, load_config
 from equinox.config.colocation import COSINE, Colocation
 from equinox.encodings.formats import ENCODINGS, get_encoding
 from equinox.tables import SOURCES
+from equinox.training.names import MODELS, known_datasets
 
 
 def load_plan(overrides: Mapping[str, Any]) -> Config:
     """Return the config that `overrides` make, after a check of every name in it.
 
     Raises:
-        ValueError: as of `load_config`, or a name is not that of an encoding, policy, workload or
-            technology; the message has key, value and the known names.
+        ValueError: as of `load_config`, or a name is not that of a model, data set, encoding,
+            policy, workload or technology; the message has key, value and the known names.
     """
     return check_plan(load_config(overrides))
 
@@ -122,7 +123,12 @@ def _names(config: Config) -> Iterator[tuple[str, str, Collection[str]]]:
         yield f"training.boosts.{name}.last", boost.last, ENCODINGS
     serving = [name for name in POLICIES if name != "training_only"]
     trained = {*ENCODINGS, *config.training.encodings, *config.training.boosts}
+    datasets = known_datasets(config.data_dir)
     for task, runs in config.training.runs.items():
+        if runs:
+            recipe = config.training.tasks[task]
+            yield f"training.tasks.{task}.model", recipe.model, MODELS
+            yield f"training.tasks.{task}.dataset", recipe.dataset, datasets
         yield from ((f"training.runs.{task}", name, trained) for name in runs)
     for key, names, known in (
         ("design_space.encodings", space.encodings, ENCODINGS),

@@ -1,11 +1,15 @@
 """Every name in the config is known before anything runs."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
 from equinox.config import CONFIG_DIR
 from equinox.plan import comparisons, load_plan, training_folders
+from equinox.training.names import MODELS
+from equinox.training.problems import _MAKERS
 
 
 @pytest.mark.parametrize("scale", ["default", "smoke", "full"])
@@ -55,6 +59,14 @@ def test_an_experiment_is_compared_in_what_it_has_of_its_own_and_the_scale_has_t
         ({"design_space": {"technology": "5nm"}}, r"technology = '5nm' is not known; .*'28nm'"),
         ({"design_space": {"workload": "lstm"}}, r"workload = 'lstm' .*'lstm_2048_25'"),
         ({"training": {"runs": {"mlp": {"hbfp8_61": 1}}}}, r"runs.mlp = 'hbfp8_61'.*'hbfp8_16'\?"),
+        (
+            {"training": {"tasks": {"lstm": {"model": "lsmt"}}}},
+            r"training.tasks.lstm.model = 'lsmt' .* mean 'lstm'\?",
+        ),
+        (
+            {"training": {"tasks": {"mlp": {"dataset": "fashion-mnist"}}}},
+            r"training.tasks.mlp.dataset = 'fashion-mnist' .* mean 'fashion_mnist'\?.*'cifar100'",
+        ),
         ({"colocation": {"schedulings": ["prioritty"]}}, r"did you mean 'priority'\?"),
         ({"colocation": {"batchings": ["none"]}}, r"batchings = 'none' is not known"),
         ({"colocation": {"encoding": "hbfp2"}}, r"colocation.encoding = 'hbfp2'"),
@@ -85,6 +97,21 @@ def test_an_experiment_is_compared_in_what_it_has_of_its_own_and_the_scale_has_t
 def test_an_unknown_name_is_told_with_the_known_ones(override, message):
     with pytest.raises(ValueError, match=message):
         load_plan(override)
+
+
+def test_a_folder_in_data_dir_is_a_data_set_and_a_task_that_does_not_run_needs_none(tmp_path):
+    (tmp_path / "own").mkdir()
+    task = {"training": {"tasks": {"mlp": {"dataset": "own"}}}}
+    assert load_plan({"data_dir": str(tmp_path), **task})
+    with pytest.raises(ValueError, match=r"tasks.mlp.dataset = 'own' is not known"):
+        load_plan(task)
+    assert load_plan({"training": {**task["training"], "runs": {"mlp": {}}}})
+
+
+def test_a_plan_knows_the_models_that_are_trained_without_their_library():
+    assert list(MODELS) == list(_MAKERS)
+    code = "import sys, equinox.plan; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_boost_of_an_unknown_encoding_is_told():
