@@ -3,7 +3,7 @@
 import ast
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import grimp
@@ -71,6 +71,11 @@ def figure_tables(folder: Path = FIGURES_DIR) -> dict[str, tuple[str, ...]]:
     """
     modules = sorted(folder.glob("[!_]*.py"))
     return {path.stem: _literal(path, "TABLES") for path in modules}
+
+
+def drawn_figures(tables: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Return `figure_tables` of the figures that `tables` are enough for."""
+    return {name: needed for name, needed in figure_tables().items() if set(needed) <= set(tables)}
 
 
 def _literal(path: Path, name: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ entry to `TABLES`.
 """
 
 from argparse import ArgumentParser
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -183,6 +183,14 @@ TABLES: Mapping[str, Table] = {
         ),
     )
 }
+
+
+def made_tables(comparisons: Collection[str] = ()) -> list[str]:
+    """Return the tables that a run makes: all, but of those that compare only `comparisons`.
+
+    A scale compares nothing; what an experiment compares is `equinox.plan.comparisons`.
+    """
+    return [n for n in TABLES if n in comparisons or n not in ("comparison", *SOURCES)]
 
 
 def check_table(frame: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """What a scale will take, before it runs: jobs, GPU and CPU hours, disk, and what that rests on."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, final
@@ -11,8 +11,8 @@ from pydantic import ConfigDict
 from equinox.config import Config
 from equinox.config.checks import STRICT, Positive
 from equinox.config.records import check_record
-from equinox.dependencies import figure_tables
-from equinox.tables import TABLES
+from equinox.dependencies import drawn_figures
+from equinox.tables import made_tables
 from equinox.yaml_files import read_yaml
 
 COSTS_FILE = Path(__file__).with_name("costs.yaml")
@@ -76,13 +76,17 @@ def read_costs(path: Path = COSTS_FILE) -> Costs:
     return check_record(Costs, read_yaml(path), [path])
 
 
-def forecast(config: Config, benchmarks: pd.DataFrame, costs: Costs) -> Forecast:
+def forecast(
+    config: Config, benchmarks: pd.DataFrame, costs: Costs, comparisons: Collection[str] = ()
+) -> Forecast:
     """Return what a run of `config` will take.
 
     A task of `costs` takes its operations at the sustained rate; a job of another one as long as in
     `benchmarks` of earlier runs, of any scale, and so do simulations and the stages besides
-    training. Jobs that compare an experiment with its scale are counted, though a scale has none.
+    training. Tables and figures that compare an experiment with its scale are those of
+    `comparisons`; a scale has none.
     """
+    tables = made_tables(comparisons)
     seeds = {task: sum(runs.values()) for task, runs in config.training.runs.items()}
     op = sum(
         n * costs.tasks[task].op_per_network for task, n in seeds.items() if task in costs.tasks
@@ -99,7 +103,11 @@ def forecast(config: Config, benchmarks: pd.DataFrame, costs: Costs) -> Forecast
         if task in costs.tasks
     ]
     return Forecast(
-        jobs=len(config.training_jobs()) + simulations + len(TABLES) + len(figure_tables()) + 1,
+        jobs=len(config.training_jobs())
+        + simulations
+        + len(tables)
+        + len(drawn_figures(tables))
+        + 1,
         networks=sum(seeds.values()),
         gpu_h=op / costs.sustained_op_per_s / _HOUR_S,
         cpu_h=(cpu_s + float(rest["cpu_s"].sum())) / _HOUR_S,

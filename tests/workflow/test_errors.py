@@ -5,6 +5,8 @@ import re
 import pytest
 
 from equinox.plan import load_plan
+from equinox.report.costs import forecast, read_costs
+from equinox.report.runtime import read_benchmarks
 from tests.workflow.conftest import snakemake
 
 pytestmark = pytest.mark.workflow
@@ -30,9 +32,12 @@ def test_the_rules_pass_snakemakes_own_lint(repository):
 
 
 @pytest.mark.parametrize("scale", ["smoke", "default"])
-def test_every_scale_has_a_plan(repository, scale):
+def test_every_scale_has_a_plan_of_as_many_jobs_as_are_forecast(repository, scale):
     done = snakemake(repository, "--dry-run", "--forceall", scale=scale)
     assert done.returncode == 0, done.stdout
+    total = int(re.search(r"^total +(\d+)$", done.stdout, re.MULTILINE)[1])
+    found = forecast(load_plan({"scale": scale}), read_benchmarks([]), read_costs())
+    assert total - 1 == found.jobs  # `all` is a name, no job
 
 
 def test_whatever_a_rule_gives_to_a_shell_is_quoted(repository):

@@ -13,10 +13,10 @@ from equinox.accelerator import technology_files
 from equinox.plan import comparisons, load_plan, scale_of, training_folders
 from equinox.config.checks import to_jsonable
 from equinox import dependencies
-from equinox.dependencies import ROOT, figure_captions, figure_tables
+from equinox.dependencies import ROOT, drawn_figures, figure_captions
 from equinox.progress import show_progress
 from equinox.report.environment import code_version
-from equinox.tables import SOURCES, TABLES as DECLARED_TABLES
+from equinox.tables import SOURCES, made_tables
 from equinox.training.layouts import LAYOUTS, describe_missing
 
 if not os.access(".", os.W_OK):
@@ -33,16 +33,8 @@ except ValueError as error:
 
 # A comparison with the scale needs something else to compare.
 COMPARISONS = comparisons(CONFIG)
-TABLES = [
-    name
-    for name in DECLARED_TABLES
-    if name in COMPARISONS or name not in ("comparison", *SOURCES)
-]
-FIGURES = {
-    name: tables
-    for name, tables in figure_tables().items()
-    if set(tables) <= set(TABLES)
-}
+TABLES = made_tables(COMPARISONS)
+FIGURES = drawn_figures(TABLES)
 PUBLIC_DATASETS = {
     CONFIG.training.tasks[task].dataset for task in CONFIG.training.runs
 } & set(LAYOUTS)
@@ -147,5 +139,7 @@ def training_file(workload):
 def sharing_files():
     """The services that share an accelerator, and what is trained beside them."""
     trained = CONFIG.colocation.training_workload
-    names = dict.fromkeys([*CONFIG.colocation.sharing.workloads, *([trained] if trained else [])])
+    names = dict.fromkeys(
+        [*CONFIG.colocation.sharing.workloads, *([trained] if trained else [])]
+    )
     return [workload_file(name) for name in names]
