@@ -102,12 +102,9 @@ def forecast(
         for task in seeds
         if task in costs.tasks
     ]
+    stages = len(tables) + len(drawn_figures(tables))
     return Forecast(
-        jobs=len(config.training_jobs())
-        + simulations
-        + len(tables)
-        + len(drawn_figures(tables))
-        + 1,
+        jobs=len(config.training_jobs()) + simulations + stages + 1,  # and the report
         networks=sum(seeds.values()),
         gpu_h=op / costs.sustained_op_per_s / _HOUR_S,
         cpu_h=(cpu_s + float(rest["cpu_s"].sum())) / _HOUR_S,

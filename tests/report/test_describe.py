@@ -7,6 +7,7 @@ from equinox.config import CONFIG_DIR, load_config
 from equinox.dependencies import figure_tables
 from equinox.report.costs import forecast, read_costs
 from equinox.report.describe import cost, describe
+from equinox.report.runtime import read_benchmarks
 from equinox.tables import TABLES
 
 
@@ -39,3 +40,10 @@ def test_a_run_is_forecast_before_it_starts():
     assert found.networks == sum(sum(runs.values()) for runs in config.training.runs.values())
     assert {"lstm", "wordpiece_bert"} <= set(found.unknown)
     assert "assumed" in found.in_words(costs)
+
+
+def test_what_compares_an_experiment_is_counted_where_there_is_one():
+    config, costs, none = load_config({"scale": "smoke"}), read_costs(), read_benchmarks([])
+    alone = forecast(config, none, costs)
+    compared = forecast(config, none, costs, ("comparison", "colocation_comparison"))
+    assert compared.jobs == alone.jobs + 4  # two tables and a figure of each
