@@ -3,10 +3,12 @@
 import ast
 import hashlib
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import grimp
+
+from equinox.whole_files import written_whole
 
 ROOT = Path(__file__).parents[1]
 FIGURES_DIR = ROOT / "equinox" / "figures"
@@ -56,6 +58,26 @@ def source_stamp(graph: grimp.ImportGraph, modules: Sequence[str], folder: Path)
         partial.replace(stamp)
     os.utime(stamp, ns=(time_ns, time_ns))
     return str(stamp)
+
+
+def argument_file(arguments: Iterable[str], path: Path) -> str:
+    """Write `arguments` to `path`, one a line, and return how a command is given them: `@path`.
+
+    A command of a shell holds 128 kB on Linux, some 3,000 names of files. Commands that take such
+    a file have `fromfile_prefix_chars="@"`.
+
+    Raises:
+        ValueError: an argument has more than one line.
+    """
+    lines = list(arguments)
+    broken = next((line for line in lines if len(line.splitlines()) != 1), None)
+    if broken is not None:
+        raise ValueError(f"{broken!r} is not one line; {path} has an argument on each")
+    content = "".join(f"{line}\n" for line in lines)
+    if not (path.exists() and path.read_text() == content):
+        with written_whole(path) as partial:
+            partial.write_text(content)
+    return f"@{path}"
 
 
 def _source(module: str) -> Path:

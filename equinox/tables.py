@@ -234,8 +234,13 @@ def describe_tables() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Collect the parts of a table: `python -m equinox.tables NAME PART... --output PATH`."""
-    parser = ArgumentParser(description="Collect the parts of a table, checked.")
+    """Collect the parts of a table: `python -m equinox.tables NAME PART... --output PATH`.
+
+    `@FILE` stands for the parts that FILE names, one a line.
+    """
+    parser = ArgumentParser(
+        description="Collect the parts of a table, checked.", fromfile_prefix_chars="@"
+    )
     parser.add_argument("name", choices=sorted(TABLES))
     parser.add_argument("parts", nargs="+")
     parser.add_argument("--output", required=True)

@@ -6,6 +6,7 @@ import grimp
 import pytest
 
 from equinox.dependencies import (
+    argument_file,
     figure_captions,
     figure_tables,
     product_file,
@@ -72,3 +73,17 @@ def test_a_figure_without_tables_is_named(tmp_path):
     (tmp_path / "empty.py").write_text('"""No tables."""\n')
     with pytest.raises(ValueError, match=r"empty.py has no TABLES"):
         figure_tables(tmp_path)
+
+
+def test_a_file_of_arguments_has_one_a_line_and_is_written_when_they_change(tmp_path):
+    path = tmp_path / "folder" / "given"
+    assert argument_file(["a b", "-c"], path) == f"@{path}"
+    assert path.read_text() == "a b\n-c\n"
+    os.utime(path, (1, 1))
+    argument_file(["a b", "-c"], path)
+    assert path.stat().st_mtime == 1
+    argument_file(["a b"], path)
+    assert path.read_text() == "a b\n"
+    for wrong in ("a\nb", ""):
+        with pytest.raises(ValueError, match="is not one line"):
+            argument_file([wrong], path)

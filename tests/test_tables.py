@@ -1,10 +1,16 @@
 """Tables are checked on write and on read, and carry units and meanings."""
 
+import shlex
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from equinox.dependencies import argument_file
+from equinox.table_files import read_origin
 from equinox.tables import TABLES, check_table, describe_tables, main, read_table, write_table
 
 
@@ -93,6 +99,22 @@ def test_parts_are_collected_into_one_table(tmp_path):
     parts = [str(tmp_path / f"{index}.parquet") for index in (0, 1)]
     main(["fleet", *parts, "--output", str(tmp_path / "all.parquet")])
     assert len(read_table("fleet", tmp_path / "all.parquet")) == 2
+
+
+def test_more_parts_than_a_command_of_a_shell_holds_are_collected_from_a_file(tmp_path):
+    folder = tmp_path.joinpath(*["a long name " * 20] * 12)
+    folder.mkdir(parents=True)
+    parts = [folder / f"{index}.parquet" for index in range(50)]
+    for index, part in enumerate(parts):
+        write_table(fleet_rows()[:1].assign(interval=index), "fleet", part)
+    given = argument_file(map(str, parts), tmp_path / "parts of a table")
+    command = f"{shlex.quote(sys.executable)} -m equinox.tables fleet"
+    output = tmp_path / "all.parquet"
+    with pytest.raises(OSError, match="too long"):
+        subprocess.run(f"{command} {shlex.join(map(str, parts))}", shell=True, check=False)
+    subprocess.run(f"{command} {shlex.quote(given)} --output {output}", shell=True, check=True)
+    assert read_table("fleet", output)["interval"].tolist() == list(range(50))
+    assert len(read_origin(output)["inputs"]) == 50
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)

@@ -12,7 +12,9 @@ from equinox.provenance import origin_of
 def main() -> None:
     """Read what the stage needs, compute and write."""
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
-    parser = argparse.ArgumentParser(prog="equinox.colocation", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="equinox.colocation", description=__doc__, fromfile_prefix_chars="@"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (stage, options) in STAGES.items():
         command = commands.add_parser(name, description=stage.__doc__)

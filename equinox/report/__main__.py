@@ -22,7 +22,7 @@ from equinox.whole_files import written_whole
 def main() -> None:
     """Parse the command line and run one command."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    parser = ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__, fromfile_prefix_chars="@")
     commands = parser.add_subparsers(required=True)
     claims = commands.add_parser("claims", help="judge every published number")
     claims.add_argument("--published", type=Path, required=True)

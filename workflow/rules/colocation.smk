@@ -61,11 +61,12 @@ for table in ("colocation", "saturation", "sites"):
         params:
             config=COLOCATION,
             table=table,
+            parts=in_file(lambda input: input.parts),
         message:
             f"Collect the simulations: {table}"
         shell:
             "python -m equinox.colocation collect --config {params.config:q}"
-            " --designs {input.designs:q} --table {params.table:q} --parts {input.parts:q}"
+            " --designs {input.designs:q} --table {params.table:q} --parts {params.parts:q}"
             " --output {output:q} 2>&1 | tee {log:q}"
 
 

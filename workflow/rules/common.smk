@@ -95,6 +95,16 @@ def as_json(record):
     return json.dumps(to_jsonable(record), sort_keys=True)
 
 
+def in_file(given):
+    """A parameter that names a file with what `given` says of a job's inputs, an argument a line."""
+
+    def name_file(wildcards, input, output):
+        path = Path(".snakemake", "arguments", output[0].lstrip("/"))
+        return dependencies.argument_file(given(input), path)
+
+    return name_file
+
+
 def training_job(wildcards):
     return as_json(CONFIG.training_job(wildcards.task, wildcards.encoding))
 

@@ -66,10 +66,12 @@ rule collect_accuracy:
     resources:
         mem_mb=growing(500),
         runtime=growing(5),
+    params:
+        runs=in_file(lambda input: input.runs),
     message:
         "Collect the accuracy of all runs"
     shell:
-        "python -m equinox.tables accuracy {input.runs:q} --output {output:q} 2>&1 | tee {log:q}"
+        "python -m equinox.tables accuracy {params.runs:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule equivalence:
