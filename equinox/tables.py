@@ -164,6 +164,7 @@ TABLES: Mapping[str, Table] = {
             (
                 text("id", "name of the claim"),
                 text("chapter", "encoding, design_space, colocation or hardware"),
+                text("title", "the claim in a few words"),
                 text("statement", "what was published"),
                 text("quantity", "what is compared"),
                 number("published", "", "published value", low=-np.inf, nullable=True),

@@ -1,7 +1,7 @@
 """Quantities as text: a number, a space and a unit, with one internal unit per dimension.
 
 Inside: s, Hz, V, byte, J, W, mm, mm2, op, cycle. Conversion happens where files are read, here,
-and at the labels of figures.
+and at the labels of figures (`label`).
 """
 
 from math import isfinite
@@ -37,6 +37,29 @@ _UNITS: Final = {
     "1": (1.0, "1"),
 }
 
+#: Of people, for the units of claims, and for the endings of names, longest first.
+UNIT_SIGNS: Final = {"percent": "%", "percentage_points": "points", "perplexity": "", "x": "×"}
+_ENDINGS: Final = {
+    "j_per_byte_mm": "J/B/mm",
+    "op_per_cycle": "op/cycle",
+    "byte_per_cycle": "B/cycle",
+    "j_per_cycle": "J/cycle",
+    "j_per_op": "J/op",
+    "cycles": "cycles",
+    "w_per_mm2": "W/mm²",
+    "gb_per_s": "GB/s",
+    "j_per_byte": "J/B",
+    "j_per_bit": "J/bit",
+    "mm2": "mm²",
+    "mib": "MiB",
+    "byte": "B",
+    "hz": "Hz",
+    "j": "J",
+    "w": "W",
+    "v": "V",
+}
+_WORDS: Final = {name.lower(): name for name in ("SRAM", "DRAM", "HBM", "SIMD", "FP32", "FMA")}
+
 
 def parse(text: str, unit: str) -> float:
     """Return the quantity `text`, such as "1.1 pJ/byte", as a number of `unit`, such as "J/byte".
@@ -68,3 +91,11 @@ def _resolve(name: str) -> tuple[float, tuple[str, ...]]:
     for divisor, _ in rest:
         size /= divisor
     return size, (first[1], *sorted(base for _, base in rest))
+
+
+def label(name: str) -> str:
+    """Return the name of a constant or budget for people, such as `HBM interface (mm²)`."""
+    ending = next((end for end in _ENDINGS if name.endswith(f"_{end}")), "")
+    words = name.removesuffix(f"_{ending}").replace(".", ": ").replace("_", " ").split(" ")
+    text = " ".join(_WORDS.get(word, word) for word in words)
+    return f"{text} ({_ENDINGS[ending]})" if ending else text

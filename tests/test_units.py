@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equinox.units import parse
+from equinox.units import label, parse
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,17 @@ def test_another_dimension_is_refused_with_what_to_write(text, unit):
 @given(st.floats(1e-6, 1e6))
 def test_a_quantity_written_in_its_internal_unit_is_itself(value):
     assert parse(f"{value!r} J/byte", "J/byte") == value
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("hbm_interface_mm2", "HBM interface (mm²)"),
+        ("wire_j_per_byte_mm", "wire (J/B/mm)"),
+        ("budget.dram_gb_per_s", "budget: DRAM (GB/s)"),
+        ("timing_area_factor", "timing area factor"),
+        ("width, block_accumulator=fp32", "width, block accumulator=fp32"),
+    ],
+)
+def test_names_of_constants_are_said_with_their_unit(name, expected):
+    assert label(name) == expected

@@ -125,27 +125,6 @@ LOOKS: Mapping[str, Look] = {
 }
 _ORDER = {name: index for index, name in enumerate(LOOKS)}
 
-_UNITS: Mapping[str, str] = {  # endings of the names of constants, longest first
-    "j_per_byte_mm": "J/B/mm",
-    "op_per_cycle": "op/cycle",
-    "byte_per_cycle": "B/cycle",
-    "j_per_cycle": "J/cycle",
-    "j_per_op": "J/op",
-    "cycles": "cycles",
-    "w_per_mm2": "W/mm²",
-    "gb_per_s": "GB/s",
-    "j_per_byte": "J/B",
-    "j_per_bit": "J/bit",
-    "mm2": "mm²",
-    "mib": "MiB",
-    "byte": "B",
-    "hz": "Hz",
-    "j": "J",
-    "w": "W",
-    "v": "V",
-}
-_WORDS = {name.lower(): name for name in ("SRAM", "DRAM", "HBM", "SIMD", "FP32", "FMA")}
-
 METRICS: Mapping[str, tuple[str, float]] = {  # axis label, and factor from table to axis
     "error": ("Test error (%)", 100.0),
     "perplexity": ("Validation perplexity", 1.0),
@@ -167,14 +146,6 @@ def look(name: str) -> Look:
 def ordered(names: Iterable[str]) -> list[str]:
     """Return the distinct `names`, listed ones first and in the order of the list."""
     return sorted(set(names), key=lambda name: (_ORDER.get(name, len(_ORDER)), name))
-
-
-def constant_label(name: str) -> str:
-    """Return the name of a constant or budget, with its unit, such as `HBM interface (mm²)`."""
-    ending = next((end for end in _UNITS if name.endswith(f"_{end}")), "")
-    words = name.removesuffix(f"_{ending}").replace(".", ": ").replace("_", " ").split(" ")
-    text = " ".join(_WORDS.get(word, word) for word in words)
-    return f"{text} ({_UNITS[ending]})" if ending else text
 
 
 def metric(name: str) -> tuple[str, float]:

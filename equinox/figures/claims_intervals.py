@@ -16,12 +16,12 @@ from matplotlib.figure import Figure
 from equinox.figures._lines import entry, top_legend
 from equinox.figures._select import require
 from equinox.figures._style import BLACK, PAGE_IN, PALE, look, new_figure
+from equinox.units import UNIT_SIGNS
 
 TABLES = ("claims",)
 
 _FIRST, _LAST = -0.25, 2.25
 _VERDICTS = ("reproduced", "partly", "not_reproduced")
-_UNITS = {"percent": "%", "percentage_points": "points", "x": "×", "perplexity": ""}
 
 
 def plot(published: Mapping[str, float], claims: pd.DataFrame) -> Figure:
@@ -44,7 +44,7 @@ def plot(published: Mapping[str, float], claims: pd.DataFrame) -> Figure:
         weight="bold",
     )
     axes.axvline(1, color=BLACK, linestyle=":", linewidth=0.8, zorder=2)
-    axes.set_yticks(range(len(rows)), [_name(claim) for claim in rows["id"]])
+    axes.set_yticks(range(len(rows)), rows["title"])
     axes.set(ylim=(len(rows) - 0.4, -1.1), xlim=(_FIRST, _LAST + 1.0))
     axes.set_xticks(np.arange(0, _LAST, 0.5))
     axes.set(xlabel="Reproduced over published (×)", ylabel="Claim")
@@ -55,10 +55,6 @@ def plot(published: Mapping[str, float], claims: pd.DataFrame) -> Figure:
     band.set_linewidth(5)
     top_legend(figure, columns=4, handles=[*handles, band])
     return figure
-
-
-def _name(claim: str) -> str:
-    return claim.partition(".")[2].replace("_", " ").replace(".", " ")
 
 
 def _draw_claim(axes: Axes, position: int, row: pd.Series) -> None:
@@ -85,7 +81,7 @@ def _draw_claim(axes: Axes, position: int, row: pd.Series) -> None:
         markersize=4.5,
         zorder=3,
     )
-    unit = _UNITS.get(row["unit"], row["unit"])
+    unit = UNIT_SIGNS.get(row["unit"], row["unit"])
     words = f"{row['reproduced']:.3g} {unit}"
     goal = f"{row['published']:.4g}" if not np.isnan(row["published"]) else f"in words, {base:.3g}"
     axes.annotate(

@@ -17,7 +17,8 @@ from matplotlib.patches import Patch
 
 from equinox.figures._lines import top_legend
 from equinox.figures._select import require
-from equinox.figures._style import BLACK, BLUE, PAGE_IN, SKY, constant_label, new_figure
+from equinox.figures._style import BLACK, BLUE, PAGE_IN, SKY, new_figure
+from equinox.units import label
 
 TABLES = ("sobol",)
 
@@ -48,7 +49,7 @@ def plot(published: Mapping[str, float], sobol: pd.DataFrame) -> Figure:
         rows = shown[shown["quantity"] == quantity].set_index("constant").reindex(constants)
         _draw(axes, rows)
         axes.set_title(_PANELS[quantity], fontsize=7)
-    panels[0].set_yticks(range(len(constants)), [constant_label(name) for name in constants])
+    panels[0].set_yticks(range(len(constants)), [label(name) for name in constants])
     panels[0].set_ylim(len(constants) - 0.4, -0.6)
     panels[0].tick_params(axis="y", labelsize=6)
     panels[0].set_ylabel("Constant")

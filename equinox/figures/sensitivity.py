@@ -25,9 +25,9 @@ from equinox.figures._style import (
     PAGE_IN,
     SKY,
     VERMILION,
-    constant_label,
     new_figure,
 )
+from equinox.units import label
 
 TABLES = ("sensitivity",)
 PUBLISHED = (
@@ -111,7 +111,7 @@ def _draw_tornado(axes: Axes, tornado: pd.DataFrame, start: float) -> None:
                 color, half = (SKY, 0.16) if setting["setting"] == "low" else (BLUE, -0.16)
                 axes.barh(row - half, value - start, height=0.3, left=start, color=color)
     axes.axvline(start, color=BLACK, linewidth=0.8)
-    axes.set_yticks(range(len(constants)), [constant_label(name) for name in constants])
+    axes.set_yticks(range(len(constants)), [label(name) for name in constants])
     axes.set_ylim(len(constants) - 0.4, -0.6)
     axes.tick_params(axis="y", labelsize=6)
     axes.grid(visible=False, axis="y")

@@ -12,6 +12,7 @@ from pydantic import ConfigDict
 
 from equinox.config.checks import STRICT, Name
 from equinox.config.records import check_record, found_in
+from equinox.report.markdown import quantity
 from equinox.report.measures import MEASURES, Measurement, NotComputedError, Tables
 from equinox.yaml_files import read_yaml
 
@@ -27,6 +28,7 @@ class Claim:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     id: Name
+    title: str = ""  # a few words; the statement, if there are none
     chapter: Literal["encoding", "design_space", "colocation", "hardware"]
     statement: Name
     quantity: Name
@@ -106,6 +108,7 @@ def claims_table(claims: Sequence[Claim], tables: Tables) -> pd.DataFrame:
 def _row(claim: Claim, tables: Tables) -> Mapping[str, object]:
     kept = ("id", "chapter", "statement", "quantity", "unit", "source")
     row = {name: value for name, value in asdict(claim).items() if name in kept}
+    row["title"] = claim.title or claim.statement
     row |= {"published": claim.value, "reproduced": None, "low": None, "high": None}
     ends = zip(("accepted_low", "accepted_high"), accepted(claim), strict=True)
     row |= {name: end if np.isfinite(end) else None for name, end in ends}
@@ -137,7 +140,7 @@ def _reason(claim: Claim, measurement: Measurement, verdict: Verdict) -> str:
     parts = [measurement.how]
     if claim.value is None:
         words = {"at_most": "at most", "at_least": "at least", "equals": "about"}
-        parts.append(f"held against {words[claim.relation]} {claim.bound:g} {claim.unit}")
+        parts.append(f"held against {words[claim.relation]} {quantity(claim.bound, claim.unit)}")
     if claim.stand_in:
         parts.append("the data stand in for the published ones")
     if verdict == "not_reproduced" and claim.needs:

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from equinox.units import UNIT_SIGNS
+
 SIGNS = {
     "reproduced": "✔ reproduced",
     "partly": "◐ partly",
@@ -10,7 +12,6 @@ SIGNS = {
     "not_run": "– not run",
 }
 CHAPTERS = ("encoding", "hardware", "design_space", "colocation")
-UNITS = {"percent": "%", "percentage_points": "points", "perplexity": "", "x": "×"}
 
 
 def claims_markdown(claims: pd.DataFrame, *, scale: str) -> str:
@@ -51,7 +52,7 @@ def quantity(value: float, unit: str, *, digits: int = 3) -> str:
     """Return `value` with its significant digits and unit; an em dash for none."""
     if value is None or np.isnan(value):
         return "—"
-    return f"{value:.{digits}g} {UNITS.get(unit, unit)}".rstrip()
+    return f"{value:.{digits}g} {UNIT_SIGNS.get(unit, unit)}".rstrip()
 
 
 def _judged_line(row: pd.Series) -> str:

@@ -278,6 +278,7 @@ def _adjust_points(frame: pd.DataFrame) -> pd.DataFrame:
 def _adjust_claims(frame: pd.DataFrame) -> pd.DataFrame:
     verdicts = ["reproduced", "partly", "not_reproduced", "not_run"]
     frame["verdict"] = np.resize(verdicts, len(frame))
+    frame["title"] = [f"A claim in a few words, like this: {i}" for i in range(len(frame))]
     frame["unit"] = np.resize(["percent", "x"], len(frame))
     frame["accepted_low"] = frame["published"] - 1
     frame["accepted_high"] = frame["published"] + 1

@@ -183,6 +183,8 @@ def test_every_published_row_gets_a_verdict_and_fits_the_table(repository):
         "colocation": pd.DataFrame(columns=["design", "workload", "scheduling", "batching"]),
     }
     table = check_table(claims_table(claims, empty), "claims")
+    assert table["title"].is_unique
+    assert table["title"].str.len().max() < 60  # figures have room for these
     assert set(table["id"]) == {entry.id for entry in claims}
     text = claims_markdown(table, scale="smoke")
     assert all(f"`{entry.id}`" in text for entry in claims)
@@ -202,8 +204,8 @@ def test_a_claim_on_hardware_states_its_interval_and_what_decides_it():
     found = MEASURES["equinox.encoding_area"](tables)
     assert (found.value, found.low, found.high) == pytest.approx((1.0, 0.55, 1.45))
     assert "1.1 to 2.9 with the design chosen anew in each draw" in found.how
-    assert "moved most by clock (0.9 to 1.2), alone" in found.how
-    assert "largest total Sobol index: register_j (0.70) and clock (0.20)" in found.how
+    assert "moved most, each alone, by clock, to 0.9 … 1.2 %" in found.how
+    assert "largest total Sobol indices: register (J) 0.70, clock 0.20" in found.how
 
 
 def test_every_measure_belongs_to_a_published_row(repository):

@@ -19,6 +19,7 @@ def claims(**changes: object) -> pd.DataFrame:
     row = {
         "id": "equinox.fleet",
         "chapter": "colocation",
+        "title": "t",
         "statement": "s",
         "quantity": "q",
         "published": 4.0,

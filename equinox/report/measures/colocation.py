@@ -1,5 +1,6 @@
 """Claims on training beside inference."""
 
+import numpy as np
 import pandas as pd
 
 from equinox.report.measures.measurement import (
@@ -91,5 +92,8 @@ def _other_tails(tables: Tables) -> str:
         return ""
     increase = (p99["priority"] / p99["inference_only"] - 1).groupby(["workload", "load"]).mean()
     largest = increase.groupby("workload").max()
-    named = [f"{name} {PERCENT * value:.1f} %" for name, value in largest.items()]
+    named = [
+        f"{name} {PERCENT * value:.1f} %" if np.isfinite(value) else f"{name}, whose queue grows"
+        for name, value in largest.items()
+    ]
     return f"; other services: {', '.join(named)}"

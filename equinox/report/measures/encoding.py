@@ -145,6 +145,17 @@ _register_published("ptb", "lstm", "awd_lstm")
 
 
 _PUBLISHED_MODEL = "authors_chip"  # the composition that the published ratios are of
+#: Columns and compositions of the table density in words.
+_COSTS = {
+    "area_um2": "area of a multiply-accumulate",
+    "operand_bit": "bits of an operand",
+    "storage_bit": "bits of a stored weight",
+}
+_COMPOSITIONS = {
+    "authors_chip": "authors' chip",
+    "authors_pe": "authors' processing element",
+    "equinox": "this model",
+}
 
 
 def _density_ratios(
@@ -164,13 +175,15 @@ def _density_ratios(
 def _register_density(claim_id: str, column: str, over: str, encoding: str, block: int) -> None:
     def ratio(tables: Tables) -> Measurement:
         ratios = _density_ratios(tables, column, over, encoding, block)
-        each = ", ".join(f"{name} {value:.3g}" for name, value in sorted(ratios.items()))
+        each = ", ".join(
+            f"{_COMPOSITIONS[name]} {value:.3g}" for name, value in sorted(ratios.items())
+        )
         return Measurement(
             value=ratios[_PUBLISHED_MODEL],
             low=min(ratios.values()),
             high=max(ratios.values()),
             table="density",
-            how=f"{column} of {over} over {encoding}, block {block}, as the authors' chip; "
+            how=f"{_COSTS[column]}: {over} over {encoding}, block {block}, as the authors' chip; "
             f"interval: the range of compositions ({each})",
         )
 

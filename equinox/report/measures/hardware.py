@@ -11,10 +11,19 @@ from equinox.report.measures.measurement import (
     Tables,
     measures,
 )
+from equinox.units import label
 
-_OF_ONE_MACHINE = " of the default's 500 us design and its fixed-point twin, not chosen anew"
-_STATED = dict.fromkeys(("encoding_area", "encoding_power", "energy_like_fixed8"), _OF_ONE_MACHINE)
-
+_TWIN = "the default's 500 µs design over its fixed-point twin, not chosen anew"
+#: Quantities of the table sensitivity in words.
+_QUANTITIES = {
+    "throughput_500us": "throughput of the 500 µs design over the latency-optimal one",
+    "near_optimal": "throughput of the 500 µs design over the unconstrained one",
+    "encoding_area": f"increase of area, {_TWIN}",
+    "encoding_power": f"increase of power, {_TWIN}",
+    "energy_like_fixed8": f"energy per operation, {_TWIN}",
+    "controller_area": "the controller's share of area",
+    "controller_power": "the controller's share of power",
+}
 
 #: One plus the other: of the same variance.
 _VARIES_LIKE = {"energy_like_fixed8": "encoding_power"}
@@ -31,7 +40,8 @@ def _studied(tables: Tables, quantity: str, factor: float = 1.0) -> Measurement:
     baseline = rows.loc[rows["study"] == "baseline", "value"].dropna()
     draws = rows.loc[rows["study"] == "monte_carlo", "value"].dropna()
     if baseline.empty:
-        raise NotComputedError(f"no design fits the budget, so that {quantity} has no value")
+        what = _QUANTITIES[quantity]
+        raise NotComputedError(f"no design fits the budget, so that there is no {what}")
     low, high = np.percentile(draws, [5, 95]) if len(draws) else (np.nan, np.nan)
     return Measurement(
         value=float(baseline.iloc[0]),
@@ -40,10 +50,10 @@ def _studied(tables: Tables, quantity: str, factor: float = 1.0) -> Measurement:
         table="sensitivity",
         how="; ".join(
             [
-                f"{quantity}{_STATED.get(quantity, '')}",
+                _QUANTITIES[quantity],
                 f"interval: 5 to 95 % of {len(draws)} draws of all constants",
                 *_chosen_anew(tables["sensitivity"], quantity, factor),
-                *_moved_most(rows),
+                *_moved_most(rows, " %" if factor == PERCENT else ""),
                 *_decided_by(tables["sobol"], quantity),
             ]
         ),
@@ -60,7 +70,7 @@ def _chosen_anew(sensitivity: pd.DataFrame, quantity: str, factor: float) -> lis
     return [f"{low:.3g} to {high:.3g} with the design chosen anew in each draw"]
 
 
-def _moved_most(rows: pd.DataFrame) -> list[str]:
+def _moved_most(rows: pd.DataFrame, unit: str) -> list[str]:
     """Return the two constants or choices that change a quantity most, with its range over each."""
     alone = rows[rows["study"].isin(["one_at_a_time", "choice"])].dropna(subset=["value"])
     if alone.empty:
@@ -68,17 +78,18 @@ def _moved_most(rows: pd.DataFrame) -> list[str]:
     ends = alone.groupby("constant")["value"].agg(["min", "max"])
     widest = (ends["max"] - ends["min"]).sort_values(ascending=False, kind="stable").index[:2]
     named = [
-        f"{name} ({ends.loc[name, 'min']:.3g} to {ends.loc[name, 'max']:.3g})" for name in widest
+        f"{label(name)}, to {ends.loc[name, 'min']:.3g} … {ends.loc[name, 'max']:.3g}{unit}"
+        for name in widest
     ]
-    return [f"moved most by {' and '.join(named)}, alone"]
+    return [f"moved most, each alone, by {', and by '.join(named)}"]
 
 
 def _decided_by(sobol: pd.DataFrame, quantity: str) -> list[str]:
     """Return the two constants of the largest total Sobol index, with it."""
     shares = sobol[sobol["quantity"] == _VARIES_LIKE.get(quantity, quantity)]
     shares = shares.dropna(subset=["total"]).sort_values("total", ascending=False, kind="stable")
-    named = [f"{row.constant} ({row.total:.2f})" for row in shares[:2].itertuples()]
-    return [f"largest total Sobol index: {' and '.join(named)}"] if named else []
+    named = [f"{label(str(row.constant))} {row.total:.2f}" for row in shares[:2].itertuples()]
+    return [f"largest total Sobol indices: {', '.join(named)}"] if named else []
 
 
 def _register_study(claim_id: str, quantity: str, factor: float = 1.0) -> None:
