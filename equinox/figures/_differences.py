@@ -1,19 +1,42 @@
 """Differences to FP32 as figures draw them: in points or %, with margin, interval and outcome."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from equinox.figures._lines import entry
-from equinox.figures._style import BLACK, GRAY
+from equinox.figures._style import BLACK, GRAY, PAGE_IN, look, new_figure
 
+_PANELS_A_ROW = 3
 OUTCOMES = {  # outcome: marker, and whether it is filled
     "equivalent": ("o", True),
     "inconclusive": ("o", False),
     "different": ("X", True),
 }
+
+
+def panel_rows(tasks: int) -> int:
+    """Return how many rows of panels `tasks` take."""
+    return -(-tasks // _PANELS_A_ROW)
+
+
+def panels_by_task(
+    tasks: Sequence[str], encodings: Sequence[str], *, row_in: float
+) -> tuple[Figure, dict[str, Axes]]:
+    """Return a figure and its panels by task, each with a row of `row_in` for every encoding."""
+    lines, columns = panel_rows(len(tasks)), min(len(tasks), _PANELS_A_ROW)
+    figure = new_figure(PAGE_IN, 0.6 + lines * (0.75 + row_in * len(encodings)))
+    panels = figure.subplots(lines, columns, sharey=True, squeeze=False)
+    for axes in panels.flat[len(tasks) :]:
+        axes.set_visible(False)
+    for axes in panels[:, 0]:
+        axes.set_yticks(range(len(encodings)), [look(name).label for name in encodings])
+        axes.set_ylim(len(encodings) - 0.5, -0.5)
+        axes.set_ylabel("Encoding")
+    return figure, dict(zip(tasks, panels.flat, strict=False))
 
 
 def as_points(metric: str) -> str:

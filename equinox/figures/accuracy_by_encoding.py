@@ -17,15 +17,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from equinox.figures._differences import as_points, draw_margin, draw_outcome, outcome_handles
+from equinox.figures._differences import (
+    as_points,
+    draw_margin,
+    draw_outcome,
+    outcome_handles,
+    panels_by_task,
+)
 from equinox.figures._lines import top_legend
 from equinox.figures._select import final_epochs, of_several_tasks, require
-from equinox.figures._style import PAGE_IN, look, metric, new_figure, ordered
+from equinox.figures._style import look, metric, ordered
 
 TABLES = ("equivalence", "accuracy")
 
 _FARTHEST = 6.0  # an axis ends at this multiple of the margin; what is beyond gets an arrow
-_PANELS_A_ROW = 3
 
 
 def plot(
@@ -35,20 +40,11 @@ def plot(
     del published  # its numbers are about other data
     rows = of_several_tasks(require(equivalence, "equivalence", "any encoding beside fp32"))
     encodings, tasks = ordered(rows["encoding"]), ordered(rows["task"])
-    lines = -(-len(tasks) // _PANELS_A_ROW)
-    figure = new_figure(PAGE_IN, 0.5 + lines * (0.75 + 0.15 * len(encodings)))
-    columns = min(len(tasks), _PANELS_A_ROW)
-    panels = figure.subplots(lines, columns, sharey=True, squeeze=False)
+    figure, panels = panels_by_task(tasks, encodings, row_in=0.15)
     final = final_epochs(accuracy)
-    for axes, task in zip(panels.flat, tasks, strict=False):
+    for task, axes in panels.items():
         of_task = rows[rows["task"] == task].set_index("encoding")
         _draw_task(axes, task, of_task, final[final["task"] == task], encodings)
-    for axes in panels.flat[len(tasks) :]:
-        axes.set_visible(False)
-    for axes in panels[:, 0]:
-        axes.set_yticks(range(len(encodings)), [look(name).label for name in encodings])
-        axes.set_ylim(len(encodings) - 0.5, -0.5)
-        axes.set_ylabel("Encoding")
     top_legend(figure, columns=3, handles=outcome_handles(rows["outcome"]))
     return figure
 

@@ -1,29 +1,38 @@
 """Final error or perplexity less that of FP32 in an experiment and in the scale that it changes.
 
-A row for each encoding of the experiment, a panel for each task that it trains; lines are 90 %
-confidence intervals of runs paired by seed, the gray band is the margin that was stated not to
-matter. A run that the scale has with the same seeds is the same run. An encoding that only one of
-the two was trained in has one mark.
+A row for each encoding of the experiment that is not the same in both, those that change most if
+they are more than a page; a panel for each task that it trains. Lines are 90 % confidence intervals
+of runs paired by seed, the gray band is the margin that was stated not to matter. A run that the
+scale has with the same seeds is the same run. An encoding that only one of the two was trained in
+has one mark.
 """
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from equinox.figures._differences import as_points, draw_margin, draw_outcome, outcome_handles
+from equinox.figures._differences import (
+    as_points,
+    draw_margin,
+    draw_outcome,
+    outcome_handles,
+    panel_rows,
+    panels_by_task,
+)
 from equinox.figures._experiments import experiment_looks
 from equinox.figures._lines import entry, top_legend
 from equinox.figures._select import require
-from equinox.figures._style import PAGE_IN, Look, look, metric, new_figure, ordered
+from equinox.figures._style import Look, look, metric, ordered
 
 TABLES = ("accuracy_comparison",)
 
 _FARTHEST = 10.0  # margins from zero, beyond which a difference is told in words
 _APART = 0.4  # of a row, between the marks of two experiments
-_PANELS_A_ROW = 3
+_MOST_ROWS = 28  # of all panels below each other: a page
 
 
 def plot(published: Mapping[str, float], comparison: pd.DataFrame) -> Figure:
@@ -31,26 +40,37 @@ def plot(published: Mapping[str, float], comparison: pd.DataFrame) -> Figure:
     del published  # what is compared are two results of this evaluation
     own = comparison[comparison["experiment"].str.contains("@")]
     require(own, "accuracy_comparison", "an experiment")
-    tasks, encodings = ordered(own["task"]), ordered(own["encoding"])
-    rows = comparison[comparison["task"].isin(tasks) & comparison["encoding"].isin(encodings)]
+    tasks = ordered(own["task"])
+    rows = comparison[comparison["task"].isin(tasks)]
+    rows = rows[rows["encoding"].isin(own["encoding"])]
+    encodings = _most_changed(rows, _MOST_ROWS // panel_rows(len(tasks)))
+    rows = rows[rows["encoding"].isin(encodings)]
+    tasks = ordered(rows["task"])
     looks = experiment_looks(rows["experiment"])
-    lines = -(-len(tasks) // _PANELS_A_ROW)
-    figure = new_figure(PAGE_IN, 0.6 + lines * (0.75 + 0.26 * len(encodings)))
-    columns = min(len(tasks), _PANELS_A_ROW)
-    panels = figure.subplots(lines, columns, sharey=True, squeeze=False)
-    for axes, task in zip(panels.flat, tasks, strict=False):
+    figure, panels = panels_by_task(tasks, encodings, row_in=0.26)
+    for task, axes in panels.items():
         _draw_task(axes, rows[rows["task"] == task], encodings, looks)
         axes.set_title(look(task).label)
-    for axes in panels.flat[len(tasks) :]:
-        axes.set_visible(False)
-    for axes in panels[:, 0]:
-        axes.set_yticks(range(len(encodings)), [look(name).label for name in encodings])
-        axes.set_ylim(len(encodings) - 0.5, -0.5)
-        axes.set_ylabel("Encoding")
     handles = [entry(style.label, style.color) for style in looks.values()]
     handles += outcome_handles(rows["outcome"])
     top_legend(figure, columns=len(handles), handles=handles)
     return figure
+
+
+def _most_changed(rows: pd.DataFrame, most: int) -> list[str]:
+    """Return at most `most` encodings that are not the same in all experiments, in usual order.
+
+    Those whose difference changes most, in margins, on some task; what one experiment lacks, or
+    diverged in, comes first. If all are the same, the first ones.
+    """
+    margins = (rows["difference"] / rows["margin"]).where(rows["diverged"] == 0)
+    each = rows.assign(margins=margins).set_index(["encoding", "task", "experiment"])["margins"]
+    table = each.unstack("experiment")
+    change = table.max(axis=1) - table.min(axis=1)
+    change = change.mask(table.isna().any(axis=1) & table.notna().any(axis=1), np.inf).fillna(0.0)
+    largest = change.groupby("encoding").max().sort_values(ascending=False, kind="stable")
+    changed = largest[largest > 0].index[:most]
+    return ordered(changed) if len(changed) else ordered(rows["encoding"])[:most]
 
 
 def _draw_task(

@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
+from equinox.figures import experiment_accuracy
 from equinox.figures._select import (
     final_epochs,
     mean_intervals,
@@ -86,3 +88,40 @@ def test_limits_come_from_the_names_of_designs() -> None:
         "500us": 500.0,
         "50us": 50.0,
     }
+
+
+def compared(tasks: int, encodings: int, **changes: float) -> pd.DataFrame:
+    """A table accuracy_comparison in which `changes` of an encoding's difference are all."""
+    names = [f"e{number:02}" for number in range(encodings)]
+    usual = {"dataset": "d", "metric": "error", "margin": 0.005, "seeds": 3, "diverged": 0}
+    rows = [
+        {"experiment": name, "task": f"t{task}", "encoding": encoding, **usual}
+        | {"difference": 0.001 + (changes.get(encoding, 0.0) if "@" in name else 0.0)}
+        for name in ("default", "default@mine")
+        for task in range(tasks)
+        for encoding in names
+    ]
+    frame = pd.DataFrame(rows)
+    ends = {"low": frame["difference"] - 0.001, "high": frame["difference"] + 0.001}
+    return frame.assign(**ends, outcome="equivalent")
+
+
+def rows_of(figure: Figure) -> list[str]:
+    return [label.get_text() for label in figure.axes[0].get_yticklabels()]
+
+
+def test_an_experiment_shows_the_encodings_that_it_changes() -> None:
+    assert rows_of(experiment_accuracy.plot({}, compared(2, 30, e07=0.001, e21=-0.002))) == [
+        "e07",
+        "e21",
+    ]
+    missing = compared(1, 4).drop(index=2)  # of the scale
+    assert rows_of(experiment_accuracy.plot({}, missing)) == ["e02"]
+
+
+def test_an_experiment_that_changes_everything_shows_what_it_changes_most_on_a_page() -> None:
+    changes = {f"e{number:02}": 0.0001 * (number + 1) for number in range(47)}
+    figure = experiment_accuracy.plot({}, compared(6, 47, **changes))
+    assert rows_of(figure) == [f"e{number}" for number in range(33, 47)]
+    assert figure.get_figheight() < 10
+    assert len([axes for axes in figure.axes if axes.get_visible()]) == 6
