@@ -89,6 +89,7 @@ RESTS_ON = {
     "density": {"claims"} | figures_of("density", "claims"),
     "roofline": figures_of("roofline"),
     "fleet": figures_of("fleet"),
+    "sharing": figures_of("sharing"),
     "claims": figures_of("claims"),
     "colocation": {"operating_points", "fleet", "claims"}
     | figures_of("colocation", "operating_points", "fleet", "claims"),
