@@ -104,6 +104,8 @@ def compare(
             yield Difference(what=f"table {name}: it is missing; run snakemake", fatal=True)
         elif name != "claims" and frame_sha256(tables[name]) != kept["values_sha256"]:
             yield _compare_table(name, _summary(tables[name]), kept)
+    for name in sorted(set(tables) - set(reference["tables"])):
+        yield Difference(what=f"table {name}: the reference run has none", fatal=False)
     if "claims" in tables:
         rows = _plain_rows(tables["claims"])
         for name, kept in reference["claims"].items():

@@ -90,6 +90,12 @@ def test_what_rests_on_training_stays_inside_the_interval(run, tmp_path, value, 
     assert list(found.values()) == [fatal]
 
 
+def test_a_table_that_the_reference_has_not_is_named(run, tmp_path):
+    tables = run()
+    found = told(tables | {"sharing": tables["fleet"]}, tmp_path)
+    assert found == {"table sharing: the reference run has none": False}
+
+
 def test_the_command_exits_with_what_it_found(run, tmp_path):
     command = [sys.executable, "-m", "equinox.report.verify", "--tables", tmp_path / "tables"]
     command += ["--reference", tmp_path / "reference"]
