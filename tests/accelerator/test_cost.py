@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,8 @@ from equinox.accelerator import (
     leakage_w,
     load_technology,
     power_w,
+    unit_cost,
+    wires_and_rest_w,
 )
 from equinox.encodings.formats import get_encoding
 
@@ -94,6 +98,51 @@ def test_leakage_is_that_of_all_components(technology):
     parts = leakage_w(own, technology)
     assert sum(parts.values()) == pytest.approx(power_w(own, technology)["leakage"])
     assert set(area_mm2(own, technology)) - set(parts) == {"hbm_interface"}
+
+
+def oblong(technology, **changes):
+    """Return an accelerator whose numbers all differ, so that none stands for another."""
+    return replace(accelerator(technology), arrays=3, rows=5, columns=7, **changes)
+
+
+def test_every_unit_of_every_array_costs_what_one_does(technology):
+    own = oblong(technology)
+    unit = unit_cost("hbfp8_16", 16, technology)
+    areas, powers = area_mm2(own, technology), power_w(own, technology)
+    units_per_s = 3 * 5 * 7 * own.frequency_hz * (0.73 / 0.9) ** 2
+    assert {name: areas[name] for name in unit.area_mm2} == pytest.approx(
+        {name: 105 * area for name, area in unit.area_mm2.items()}
+    )
+    assert {name: powers[name] for name in unit.energy_j} == pytest.approx(
+        {name: units_per_s * energy for name, energy in unit.energy_j.items()}
+    )
+    # 16 multiplications of 0.106 pJ.
+    assert powers["multipliers"] == pytest.approx(units_per_s * 16 * 0.106e-12)
+
+
+def test_memory_and_wires_of_oblong_arrays_by_hand(technology):
+    # An array reads 7 columns of weights; 5 rows of activations are read once for all three.
+    own = oblong(technology)
+    areas, powers = area_mm2(own, technology), power_w(own, technology)
+    operand_byte = 16 * (8 + 10 / 576) / 8
+    read_per_s = (3 * 7 + 5) * operand_byte * own.frequency_hz
+    assert powers["sram"] == pytest.approx(read_per_s * 0.6182e-12 * (0.8 / 0.9) ** 2, rel=1e-3)
+    side_mm = ((sum(areas.values()) - 40) / 3) ** 0.5
+    byte_mm_per_s = 3 * (7 / 2 + 5) * operand_byte * side_mm * own.frequency_hz
+    assert powers["wires"] == pytest.approx(byte_mm_per_s * 0.672e-12 * (0.73 / 0.9) ** 2)
+    one = area_mm2(replace(own, arrays=1, columns=1), technology)["to_block_converters"]
+    assert areas["to_block_converters"] == pytest.approx(3 * 7 * one)
+
+
+@pytest.mark.parametrize("dram_energy", ["inside", "outside"])
+@pytest.mark.parametrize("encoding", ["hbfp8_16", "bf16"])
+def test_wires_and_all_else_sum_to_the_power(technology, encoding, dram_energy):
+    chosen = technology.with_choice("dram_energy", dram_energy)
+    own = oblong(chosen, encoding=encoding)
+    powers = power_w(own, chosen)
+    wires_w, rest_w = wires_and_rest_w(own, chosen)
+    assert wires_w == pytest.approx(powers["wires"])
+    assert rest_w == pytest.approx(sum(powers.values()) - powers["wires"])
 
 
 def test_wire_power_by_hand(technology):

@@ -36,9 +36,19 @@ def _target(module: str, *tests: str, left_out: tuple[str, ...] = (), **kind: bo
 
 
 TARGETS: Mapping[str, Target] = {
-    "timing": _target("equinox.accelerator.timing", "test_timing.py", "test_systolic.py"),
+    "timing": _target(
+        "equinox.accelerator.timing", "test_timing.py", "test_timing_bounds.py", "test_systolic.py"
+    ),
     "cost": _target("equinox.accelerator.cost", "test_cost.py"),
+    "components": _target(
+        "equinox.accelerator.components", "test_components.py", "test_technology.py"
+    ),
+    "datapath": _target("equinox.accelerator.datapath", "test_datapath.py"),
+    "machine": _target("equinox.accelerator.machine", "test_machine.py", "test_timing.py"),
     "service": _target("equinox.accelerator.service", "test_service.py"),
+    "technology": _target("equinox.accelerator.technology", "test_technology.py", "test_cost.py"),
+    "technology_file": _target("equinox.accelerator.technology_file", "test_technology.py"),
+    "workloads": _target("equinox.accelerator.workloads", "test_workloads.py"),
     "policies": _target("equinox.colocation.policies", "test_policies.py"),
     "batching": _target("equinox.colocation.batching", "test_batching.py", "test_queue.py"),
     "metrics": _target("equinox.colocation.metrics", "test_metrics.py"),

@@ -5,6 +5,7 @@ import importlib.abc
 import importlib.util
 import io
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -39,20 +40,24 @@ def warm_up(target: Target) -> None:
         import_module(name)
 
 
-def outcome_of(target: Target, source: str | None, *, limit_s: float) -> Outcome:
-    """Return whether the tests of `target` notice that its module has another `source`."""
+def outcome_of(target: Target, source: str | None, *, limit_s: int) -> tuple[Outcome, float]:
+    """Return whether the tests of `target` notice another `source`, and the processor's seconds.
+
+    Beyond `limit_s` of these the tests are stopped, and so they are if they wait ten times as long.
+    """
     child = os.fork()
     if child == 0:
         os.setsid()
+        resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s))
         os._exit(_run_tests(target, source))
-    ended = _wait(child, limit_s)
-    if ended is None:
-        return "stopped"
-    return "survived" if ended == 0 else "killed"
+    ended, cpu_s = _wait(child, 10 * limit_s)
+    if ended in (-signal.SIGKILL, -signal.SIGXCPU):
+        return "stopped", cpu_s
+    return "survived" if ended == 0 else "killed", cpu_s
 
 
-def _wait(child: int, limit_s: float) -> int | None:
-    """Return the exit code of `child`; None if it had to be stopped."""
+def _wait(child: int, limit_s: float) -> tuple[int, float]:
+    """Return the exit code of `child` and its seconds, once it has ended or had to be stopped."""
 
     def late(_signal: int, _frame: object) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -61,20 +66,21 @@ def _wait(child: int, limit_s: float) -> int | None:
     signal.signal(signal.SIGALRM, late)
     signal.setitimer(signal.ITIMER_REAL, limit_s)
     try:
-        _, status = os.waitpid(child, 0)
+        _, status, used = os.wait4(child, 0)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-    stopped = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-    return None if stopped else os.waitstatus_to_exitcode(status)
+    return os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
 
 
 def _run_tests(target: Target, source: str | None) -> int:
+    import numba.core.config
     import pytest
 
     if source is not None:
         sys.meta_path.insert(0, _Changed(target, source))
         if target.compiled:  # what was compiled of the module as it is must not be found
             os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(dir=os.environ["NUMBA_CACHE_DIR"])
+    numba.core.config.reload_config()  # read when numba was imported, for another target perhaps
     silent = io.StringIO()
     chosen = [part for name in target.left_out for part in ("--deselect", name)]
     quiet = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"]
