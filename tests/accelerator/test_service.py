@@ -5,6 +5,7 @@ import pytest
 from equinox.accelerator import (
     Accelerator,
     Layer,
+    TrainingProduct,
     Workload,
     load_technology,
     load_workload,
@@ -72,6 +73,22 @@ def test_training_is_within_its_roofline(own):
     assert throughput <= op / byte * own.dram_byte_per_s
     # 128 samples on rows of 86 fill 128 of 172: forward and data take that share of the peak.
     assert throughput / own.peak_op_per_s == pytest.approx(3 / (2 * 172 / 128 + 1), rel=0.05)
+
+
+def test_the_products_of_a_training_step_by_hand(own):
+    # A fold of 1600 / 16 = 100 cycles; then skew 170, drain 86, tree 4, pipeline 12, SIMD latency
+    # 40 and 1.5 operations for 86 x 172 outputs at 1024 a cycle: 21.7.
+    shape = {"m": 86, "k": 1600, "n": 172, "simd_op": 1.5 * 86 * 172, "dram_byte": 1000.0}
+    waiting = TrainingProduct(name="a", repeat=3, dependent=True, **shape)
+    free = TrainingProduct(name="b", repeat=4, dependent=False, **shape)
+    result = 100 + 170 + 86 + 4 + 12 + 40 + 22
+    cycles = 3 * result + result + (4 - 1) * 100
+    op = 2 * 86 * 1600 * 172 * (3 + 4)
+    throughput = training_op_per_s(own, (waiting, free))
+    assert throughput == pytest.approx(op / (cycles / own.frequency_hz))
+    # At 1 GB/s, 7000 bytes take longer.
+    slow = replace(own, dram_byte_per_s=1e9)
+    assert training_op_per_s(slow, (waiting, free)) == pytest.approx(op / 7e-6)
 
 
 def test_slow_dram_bounds_training():

@@ -78,7 +78,7 @@ def test_separate_folds_are_the_plain_array_with_its_outputs_drained(m, k, n, ro
 def test_overlapped_folds_by_hand():
     # 6 rows of a batch on 4: 2 folds; 40 outputs on 2 x 4 columns: 5 folds; k = 20 at 8 a cycle:
     # 3 cycles, but draining 4 rows takes 4. Skew 4 + 4 - 2, drain 4, tree of 8: 3, pipeline 5,
-    # SIMD latency 7. Neither SIMD work nor bytes of DRAM, slow as both are, unless they are asked for.
+    # SIMD latency 7. SIMD and DRAM, slow as both are, have nothing to do unless it is said.
     own = machine(
         arrays=2, width=8, pipeline_cycles=5, simd_latency_cycles=7, simd_op_per_cycle=1,
         dram_byte_per_s=1e6,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 LIBRARIES = ("pytest", "hypothesis", "numpy", "pandas", "pyarrow.parquet", "pydantic", "numba")
+WITH_TORCH = ("torch", "torch._dynamo", "numba.experimental", "scipy.linalg", "ml_dtypes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +55,54 @@ TARGETS: Mapping[str, Target] = {
     "metrics": _target("equinox.colocation.metrics", "test_metrics.py"),
     "queue": _target("equinox.colocation.queue", "test_queue.py", compiled=True),
     "engine": _target("equinox.colocation.engine", "test_engine.py", compiled=True),
-    "formats": _target("equinox.encodings.formats", "test_formats.py", needs_torch=True),
+    "formats": _target(
+        "equinox.encodings.formats",
+        "test_formats.py",
+        "test_backward_formats.py",
+        needs_torch=True,
+    ),
+    "number_formats": _target(
+        "equinox.encodings.number_formats",
+        "test_formats.py",
+        "test_microscaling.py",
+        "test_reference.py",
+        needs_torch=True,
+    ),
     "reference": _target(
-        "equinox.encodings.reference", "test_reference.py", "test_golden.py", needs_torch=True
+        "equinox.encodings.reference",
+        "test_reference.py",
+        "test_golden.py",
+        "test_rounding.py",
+        needs_torch=True,
+    ),
+    "random_bits": _target(
+        "equinox.encodings.random_bits", "test_random_bits.py", "test_rounding.py", needs_torch=True
+    ),
+    "rounding": _target("equinox.encodings.rounding", "test_rounding.py", needs_torch=True),
+    "bit_true": _target("equinox.encodings.bit_true", "test_bit_true.py", needs_torch=True),
+    "operands": _target(
+        "equinox.encodings.operands",
+        "test_backward_formats.py",
+        "test_functional.py",
+        "test_scratch.py",
+        needs_torch=True,
+    ),
+    "optimizer": _target("equinox.encodings.optimizer", "test_optimizer.py", needs_torch=True),
+    "recurrent": _target("equinox.encodings.recurrent", "test_recurrent.py", needs_torch=True),
+    "attention": _target("equinox.encodings.attention", "test_attention.py", needs_torch=True),
+    "functional": _target(
+        "equinox.encodings.functional",
+        "test_functional.py",
+        "test_blocks.py",
+        "test_backward_formats.py",
+        needs_torch=True,
+    ),
+    "products": _target(
+        "equinox.encodings.products", "test_attention.py", "test_drop_in.py", needs_torch=True
+    ),
+    "scratch": _target("equinox.encodings.scratch", "test_scratch.py", needs_torch=True),
+    "fast": _target(
+        "equinox.encodings.fast", "test_rounding.py", "test_corners.py", needs_torch=True
     ),
     "kernels": _target(
         "equinox.encodings.kernels",

@@ -14,7 +14,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Literal
 
-from tests.mutation.targets import LIBRARIES, Target
+from tests.mutation.targets import LIBRARIES, WITH_TORCH, Target
 
 Outcome = Literal["killed", "survived", "stopped"]
 
@@ -36,7 +36,7 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 def warm_up(target: Target) -> None:
     """Import what all trials need; nothing of the product."""
-    for name in (*LIBRARIES, *(("torch",) if target.needs_torch else ())):
+    for name in (*LIBRARIES, *(WITH_TORCH if target.needs_torch else ())):
         import_module(name)
 
 
