@@ -141,6 +141,13 @@ def test_a_set_cannot_be_based_on_itself(tmp_path):
         load_technology(tmp_path / "c.yaml")
 
 
+def test_a_wrong_base_is_that_of_the_file_that_names_it(tmp_path):
+    (tmp_path / "mine.yaml").write_text("base: middle")
+    (tmp_path / "middle.yaml").write_text("base: nothing")
+    with pytest.raises(ValueError, match="middle.yaml, line 1: no technology nothing"):
+        load_technology(tmp_path / "mine.yaml")
+
+
 def test_epfl_has_the_published_energy_of_a_multiply_accumulate():
     # EPFL sosa-compiler: 0.4 pJ for int8; a unit of 16 values.
     energy = unit_cost("int8", 16, load_technology("epfl")).energy_j
@@ -165,20 +172,38 @@ def test_the_clock_is_monotone_in_the_voltage(technology):
     assert technology.frequency_hz(0.7) == pytest.approx(1e9 * 0.6**1.4 * 0.9 / 0.7)
 
 
+def constant(distribution, value=1.5, low=0.7, high=4.1):
+    return Constant(
+        unit="1", value=value, low=low, high=high, source="-", status="derived",
+        distribution=distribution,
+    )  # fmt: skip
+
+
 def test_draws_of_a_constant_follow_its_distribution():
-    known = {"unit": "1", "value": 2.0, "low": 1.0, "high": 4.0, "source": "-", "status": "derived"}
     share = np.linspace(0, 1, 2001)
     drawn = {
-        name: Constant(**known, distribution=name).quantile(share)
-        for name in ("uniform", "log_uniform", "triangular")
+        name: constant(name).quantile(share) for name in ("uniform", "log_uniform", "triangular")
     }
     for values in drawn.values():
-        assert (values[0], values[-1]) == (1, 4)
+        assert (values[0], values[-1]) == pytest.approx((0.7, 4.1))
         assert (np.diff(values) > 0).all()
-    assert drawn["uniform"][1000] == 2.5
-    assert drawn["log_uniform"][1000] == pytest.approx(2)
-    expected = stats.triang(c=1 / 3, loc=1, scale=3).ppf(share)
+    assert drawn["uniform"][1000] == pytest.approx((0.7 + 4.1) / 2)
+    assert drawn["log_uniform"][1000] == pytest.approx((0.7 * 4.1) ** 0.5)
+    expected = stats.triang(c=0.8 / 3.4, loc=0.7, scale=3.4).ppf(share)
     assert drawn["triangular"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("value", [0.7, 4.1])
+def test_a_triangle_may_have_its_peak_at_an_end(value):
+    share = np.linspace(0, 1, 201)
+    expected = stats.triang(c=(value - 0.7) / 3.4, loc=0.7, scale=3.4).ppf(share)
+    assert constant("triangular", value).quantile(share) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("distribution", ["uniform", "log_uniform", "triangular"])
+def test_a_constant_without_a_range_is_always_its_value(distribution):
+    drawn = constant(distribution, 2.5, 2.5, 2.5).quantile(np.array([0.0, 0.4, 1.0]))
+    assert drawn.tolist() == [2.5, 2.5, 2.5]
 
 
 def test_a_distribution_is_uniform_or_by_the_span_unless_it_is_named(technology):

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 import yaml
 
-from equinox.accelerator import load_workload
+from equinox.accelerator import Layer, Workload, load_workload
 
 
 def test_an_lstm_of_2048_by_hand():
@@ -49,6 +51,84 @@ def test_products_of_a_training_step_by_hand():
     assert forward.dram_byte == 4096 * 8192 + 128 * (4096 + 8192)
     assert data.dram_byte == 4096 * 8192 + 128 * (8192 + 4096 + 8192)
     assert weights.dram_byte == 3200 * (4096 + 8192) + 4096 * 8192 * (4 + 4 + 1)
+
+
+#: All numbers differ, so that none stands for another.
+PLAIN = Layer(name="plain", k=5, n=7, m_per_request=3, repeat=11, simd_op_per_output=1.5)
+NET = Workload(
+    name="net",
+    source="none",
+    layers=(
+        replace(PLAIN, name="first", k=2),
+        PLAIN,
+        replace(PLAIN, name="attention", has_weights=False),
+        replace(PLAIN, name="steps", recurrent=True),
+    ),
+    update_op_per_weight=2.5,
+)
+
+
+def step_of(layer):
+    """Return the products of a layer in a training step on 13 samples, by the ends of their names.
+
+    As (m, k, n), repeat, dependent, bytes and SIMD operations.
+    """
+    return {
+        product.name.split(".")[1]: (
+            (product.m, product.k, product.n),
+            product.repeat,
+            product.dependent,
+            product.dram_byte,
+            product.simd_op,
+        )
+        for product in NET.training(13, encoding="hbfp8_16")
+        if product.name.startswith(f"{layer}.")
+    }
+
+
+def test_sizes_of_layers_by_hand():
+    _, plain, attention, _ = NET.layers
+    assert [layer.weights for layer in NET.layers] == [11 * 2 * 7, 11 * 5 * 7, 0, 5 * 7]
+    assert plain.op_per_request == 2 * 3 * 5 * 7 * 11
+    assert NET.weights == 154 + 385 + 35
+    assert NET.op_per_request == 2 * 3 * 7 * 11 * (2 + 5 + 5 + 5)
+    assert (plain.sizes(13), attention.sizes(13)) == ((13 * 3, 11), (3, 13 * 11))
+    assert NET.activation_byte_per_request("bf16") == 2 * 3 * (5 + 7)
+    assert NET.weight_byte("fp32") == 4 * NET.weights
+
+
+def test_products_of_a_layer_that_repeats_by_hand():
+    # 13 x 3 rows. Bytes of an activation or gradient, of a narrow and of a wide weight:
+    narrow, wide = (8 + 10 / 576) / 8, (16 + 10 / 576) / 8
+    assert step_of("plain") == {
+        "forward": ((39, 5, 7), 11, True, 35 * narrow + 39 * (5 + 7), 39 * 7 * 1.5),
+        "backward_data": ((39, 7, 5), 11, True, 35 * narrow + 39 * (7 + 7 + 5), 39 * 7 * 1.5),
+        "backward_weights": (
+            *((5, 39, 7), 11, False),
+            *(39 * (5 + 7) + 35 * (2 * wide + narrow), 35 * 2.5),
+        ),
+    }
+    assert set(step_of("first")) == {"forward", "backward_weights"}
+
+
+def test_the_steps_of_a_recurrent_layer_share_one_product_for_the_weights():
+    narrow, wide = (8 + 10 / 576) / 8, (16 + 10 / 576) / 8
+    steps = step_of("steps")
+    assert steps["forward"] == step_of("plain")["forward"]
+    assert steps["backward_weights"] == (
+        *((5, 39 * 11, 7), 1, False),
+        *(39 * 11 * (5 + 7) + 35 * (2 * wide + narrow), 35 * 2.5),
+    )
+
+
+def test_products_of_a_layer_without_weights_by_hand():
+    # Each sample has 11 products of its own. Bytes: a value is one; both operands and the result,
+    # and backward the stashed result of forward instead of an update.
+    assert step_of("attention") == {
+        "forward": ((3, 5, 7), 143, False, 15 + 35 + 21, 21 * 1.5),
+        "backward_data": ((3, 7, 5), 143, False, 21 + 15 + 35 + 21, 15 * 1.5),
+        "backward_other": ((5, 3, 7), 143, False, 21 + 35 + 15, 35 * 1.5),
+    }
 
 
 def test_resident_weights_do_not_cross_dram():

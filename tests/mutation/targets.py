@@ -105,10 +105,16 @@ TARGETS: Mapping[str, Target] = {
         "equinox.encodings.fast", "test_rounding.py", "test_corners.py", needs_torch=True
     ),
     "kernels": _target(
-        "equinox.encodings.kernels",
-        "test_blocks.py",
-        "test_properties.py",
+        "equinox.encodings.kernels", "test_rounding.py", compiled=True, needs_torch=True
+    ),
+    "scaled_kernels": _target(
+        "equinox.encodings.scaled_kernels",
+        "test_rounding.py",
+        "test_microscaling.py",
         compiled=True,
         needs_torch=True,
+    ),
+    "intrinsics": _target(
+        "equinox.encodings.intrinsics", "test_rounding.py", compiled=True, needs_torch=True
     ),
 }
