@@ -213,6 +213,23 @@ def test_a_distribution_is_uniform_or_by_the_span_unless_it_is_named(technology)
     assert found["multiply_int8_j"] == "triangular"  # named in the file
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "distribution"),
+    [
+        (-0.1, 0.5, "uniform"),
+        (0.0, 0.5, "uniform"),
+        (0.125, 0.375, "uniform"),  # exactly three times
+        (0.125, 0.376, "log_uniform"),
+    ],
+)
+def test_only_a_positive_range_of_more_than_three_times_is_logarithmic(
+    entries, tmp_path, low, high, distribution
+):
+    entries["constants"]["clock_share"] |= {"low": low, "high": high}
+    found = load(entries, tmp_path).constants["clock_share"]
+    assert (found.low, found.high, found.distribution) == (low, high, distribution)
+
+
 def test_values_and_choices_are_changed_by_name(technology):
     assert technology.with_values({"clock_share": 0.3}).clock_share == 0.3
     assert technology.with_choice("bank", "epfl_128k_32").bank == "epfl_128k_32"
