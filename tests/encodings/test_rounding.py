@@ -4,9 +4,20 @@ from dataclasses import replace
 import pytest
 import torch
 
-from equinox.encodings import ENCODINGS, BlockFloat, Fixed, get_encoding, quantize, reference
+from equinox.encodings import (
+    ENCODINGS,
+    BlockFloat,
+    Fixed,
+    Float,
+    get_encoding,
+    quantize,
+    reference,
+)
+from equinox.encodings.formats import BF16, FP32
 from equinox.encodings.random_bits import draw_key
+from equinox.encodings.rounding import encode_in_place
 
+HALF = {"exponent_bits": 5, "mantissa_bits": 11}
 TILES = [(24, 24), (8, 8), (1, None), None, (1, 16), (3, None), (None, 5)]
 
 
@@ -65,6 +76,31 @@ def test_kernels_of_microscaling_agree_with_the_reference_on_every_bit(name, rou
     number_format = replace(get_encoding(name).w, rounding=rounding, tile=(1, width))
     for x in difficult():
         assert same_bits(*_both(x, number_format)), (x, number_format)
+
+
+@pytest.mark.parametrize(
+    "number_format", [BF16, FP32, BlockFloat(exponent_rule="ceil"), Float(**HALF)]
+)
+def test_what_has_no_kernels_agrees_with_the_reference_on_every_bit(number_format):
+    for x in difficult():
+        assert same_bits(*_both(x, number_format)), (x, number_format)
+
+
+@pytest.mark.parametrize("name", ["bf16", "hbfp8_16", "int8", "mxfp4"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_values_of_other_types_are_rounded_as_those_of_float32(name, dtype):
+    x = normal(0, 9, 40).to(dtype)
+    rounded = quantize(x, get_encoding(name))
+    assert rounded.dtype is dtype
+    assert torch.equal(rounded.float(), quantize(x.float(), get_encoding(name)).to(dtype).float())
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_values_are_rounded_in_place_to_what_they_are_rounded_to(name):
+    x = normal(0, 30, 30)
+    expected = quantize(x, get_encoding(name))
+    encode_in_place(x, get_encoding(name).w, None)
+    assert torch.equal(x, expected)
 
 
 def _both(x: torch.Tensor, number_format) -> tuple[torch.Tensor, torch.Tensor]:
@@ -139,6 +175,14 @@ def test_a_result_may_go_to_any_layout_and_to_memory_that_the_input_shares():
     memory[:900] = x.flatten()
     shifted = memory[30:].view(30, 30)
     assert torch.equal(quantize(memory[:900].view(30, 30), BlockFloat(), out=shifted), expected)
+
+
+@pytest.mark.parametrize("name", ["hbfp8_16", "int8"])
+def test_a_result_does_not_go_behind_the_back_of_autograd(name):
+    leaf = torch.ones(3, 3, requires_grad=True)
+    with pytest.raises(RuntimeError, match="leaf Variable that requires grad"):
+        quantize(normal(0, 3, 3), get_encoding(name), out=leaf)
+    assert torch.equal(leaf, torch.ones(3, 3))
 
 
 def test_mistakes_are_named():

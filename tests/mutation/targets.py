@@ -72,7 +72,6 @@ TARGETS: Mapping[str, Target] = {
         "equinox.encodings.reference",
         "test_reference.py",
         "test_golden.py",
-        "test_rounding.py",
         needs_torch=True,
     ),
     "random_bits": _target(
