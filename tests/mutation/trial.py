@@ -14,8 +14,9 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Literal
 
-from tests.mutation.targets import LIBRARIES, WITH_TORCH, Target
+from tests.mutation.targets import BENEATH, LIBRARIES, Target
 
+EXAMPLES = 40  # where a test of properties does not say how many
 Outcome = Literal["killed", "survived", "stopped"]
 
 
@@ -35,55 +36,51 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def warm_up(target: Target) -> None:
-    """Import what all trials need; nothing of the product."""
-    for name in (*LIBRARIES, *(WITH_TORCH if target.needs_torch else ())):
+    """Import what all trials need; nothing of the product but packages beneath the target's."""
+    torch = ("torch",) if target.needs_torch else ()
+    for name in (*LIBRARIES, *torch, *BENEATH.get(target.package, ())):
         import_module(name)
+    from hypothesis import Phase, settings
+    from numba.core.config import reload_config
+
+    reload_config()  # NUMBA_DISABLE_JIT
+    # The same examples in every trial, fewer than usual, and the first that fails is enough.
+    phases = (Phase.explicit, Phase.generate)
+    settings.register_profile(
+        "trial", phases=phases, derandomize=True, database=None, max_examples=EXAMPLES
+    )
+    settings.load_profile("trial")
 
 
 def outcome_of(target: Target, source: str | None, *, limit_s: int) -> tuple[Outcome, float]:
-    """Return whether the tests of `target` notice another `source`, and the processor's seconds.
+    """Return whether the tests of `target` notice that its module has another `source`.
 
-    Beyond `limit_s` of these the tests are stopped, and so they are if they wait ten times as long.
+    The other number is the processor time that they took, at most `limit_s`.
     """
     child = os.fork()
     if child == 0:
-        os.setsid()
         resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s))
         os._exit(_run_tests(target, source))
-    ended, cpu_s = _wait(child, 10 * limit_s)
-    if ended in (-signal.SIGKILL, -signal.SIGXCPU):
-        return "stopped", cpu_s
-    return "survived" if ended == 0 else "killed", cpu_s
-
-
-def _wait(child: int, limit_s: float) -> tuple[int, float]:
-    """Return the exit code of `child` and its seconds, once it has ended or had to be stopped."""
-
-    def late(_signal: int, _frame: object) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child, signal.SIGKILL)
-
-    signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, limit_s)
-    try:
-        _, status, used = os.wait4(child, 0)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    return os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
+    _, status, used = os.wait4(child, 0)
+    used_s = used.ru_utime + used.ru_stime
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGKILL, signal.SIGXCPU):
+        return "stopped", used_s
+    return "survived" if status == 0 else "killed", used_s
 
 
 def _run_tests(target: Target, source: str | None) -> int:
-    import numba.core.config
     import pytest
+    from numba.core.config import reload_config
 
     if source is not None:
         sys.meta_path.insert(0, _Changed(target, source))
         if target.compiled:  # what was compiled of the module as it is must not be found
             os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(dir=os.environ["NUMBA_CACHE_DIR"])
-    numba.core.config.reload_config()  # read when numba was imported, for another target perhaps
+            reload_config()
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # half of a second
     silent = io.StringIO()
     chosen = [part for name in target.left_out for part in ("--deselect", name)]
-    quiet = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    quiet = ["-x", "-q", "--no-header", "-p", "no:cacheprovider"]
     with contextlib.redirect_stdout(silent), contextlib.redirect_stderr(silent):
         code = int(pytest.main([*quiet, *chosen, *target.tests]))
     if code and source is None:
