@@ -142,6 +142,52 @@ def test_beyond_that_length_float_and_data_path_differ():
     assert not np.array_equal((rounded @ rounded.T).numpy(), product(exact, exact))
 
 
+def one_by_one(left: int, right: int, *exponents: int) -> tuple[BlockMatrix, BlockMatrix]:
+    """Return two matrices of one mantissa each, with the exponents of their steps."""
+    first, second = (
+        BlockMatrix(mantissas=np.array([[m]]), exponents=np.array([[e]]), tile=(1, 1))
+        for m, e in zip((left, right), exponents, strict=True)
+    )
+    return first, second
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "exponents", "exact"),
+    [
+        (1, 1, (-75, -74), True),  # 2**-149, the smallest subnormal number
+        (1, 1, (-75, -75), False),
+        (1, 1, (63, 63), True),  # 2**126, of which two may be added
+        (1, 1, (64, 63), False),
+        (4095, 4097, (0, 0), True),  # 2**24 - 1
+        (4096, 4098, (0, 0), False),  # beyond 2**24
+        (-4096, 4098, (-20, 3), False),
+    ],
+)
+def test_float_is_exact_within_the_digits_and_the_range_of_float32(left, right, exponents, exact):
+    a, b = one_by_one(left, right, *exponents)
+    assert float_is_exact(a, b).tolist() == [[exact]]
+    value = np.ldexp(float(left * right), sum(exponents))
+    assert product(a, b).item() == np.float32(value)
+
+
+def test_data_path_of_two_blocks_by_hand():
+    # Two columns a block on the left, three on the right: sums of 2, 1 and 1 columns. Steps 2**-1,
+    # 2**2 on the left and 2**1, 2**-3 on the right.
+    left = BlockMatrix(
+        mantissas=np.array([[3, -2, 5, 1]]), exponents=np.array([[-1, 2]]), tile=(1, 2)
+    )
+    right = BlockMatrix(
+        mantissas=np.array([[7, 4, -6, 2]]), exponents=np.array([[1, -3]]), tile=(1, 3)
+    )
+    assert integer_runs(left, right) == [0, 2, 3, 4]
+    assert left.values().tolist() == [[1.5, -1.0, 20.0, 4.0]]
+    assert right.values().tolist() == [[14.0, 8.0, -12.0, 0.25]]
+    assert product(left, right).item() == (3 * 7 - 2 * 4) - 5 * 6 * 8 + 2 * 0.5
+    assert float_is_exact(left, right).all()
+    assert left.transposed.values().tolist() == [[1.5], [-1.0], [20.0], [4.0]]
+    assert left.transposed.tile == (2, 1)
+
+
 def test_blocks_of_samples_leave_integers_nothing_to_sum_in_the_product_for_weights():
     x, g = normal(0, 48, 72).numpy(), normal(1, 48, 50).numpy()
     sample, tile = encoding_of("sample", 8), encoding_of("tile", 8)
