@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from equinox.encodings import BlockFloat, Encoding, derive_encoding, get_encoding, quantize
-from equinox.encodings.functional import convolution, linear, matmul
+from equinox.encodings.functional import attention, convolution, linear, matmul
 from equinox.encodings.operands import Operands
 
 NEAREST = {"gradient_rounding": "nearest"}  # so that expected gradients can be told
@@ -137,3 +137,39 @@ def test_a_product_of_activations_encodes_both(encoding):
     plain = gradients(left @ right, grad, *inputs)
     for ours, exact in zip(gradients(y, grad, *inputs), plain, strict=True):
         assert 0 < (ours - exact).abs().max() < 0.05 * exact.abs().max()
+
+
+#: Finer than what is compared, so that plain attention tells what is expected.
+FINE = Operands(encoding=derive_encoding("fine", base="fp32", overrides={"rounding": "nearest"}))
+
+
+@pytest.mark.parametrize("kind", ["none", "booleans", "added"])
+@pytest.mark.parametrize("is_causal", [False, True])
+@pytest.mark.parametrize("scale", [None, 0.7])
+def test_attention_is_that_of_pytorch_with_any_mask(kind, is_causal, scale):
+    query, key, value = normal(0, 2, 3, 5, 8), normal(1, 2, 3, 6, 8), normal(2, 2, 3, 6, 4)
+    allowed = normal(3, 5, 6) > -0.5
+    allowed[:, 0] = True  # no query may attend nowhere
+    mask = {"none": None, "booleans": allowed, "added": normal(4, 5, 6)}[kind]
+    both = torch.zeros(5, 6)
+    if kind == "added":
+        both = both + mask
+    if kind == "booleans":
+        both[~allowed] = -torch.inf
+    if is_causal:
+        both[torch.ones(5, 6).triu(1).bool()] = -torch.inf
+    result, weights = attention(
+        query, key, value, FINE, mask=mask, is_causal=is_causal, scale=scale
+    )
+    expected = F.scaled_dot_product_attention(query, key, value, attn_mask=both, scale=scale)
+    assert torch.allclose(result, expected, atol=1e-5)
+    assert torch.allclose(weights @ value, expected, atol=1e-5)
+
+
+def test_a_query_that_may_attend_nowhere_has_weights_of_zero():
+    allowed = torch.tensor([[True, False, True], [False, False, False]])
+    q, k, v = normal(0, 2, 4), normal(1, 3, 4), normal(2, 3, 4)
+    result, weights = attention(q, k, v, FINE, mask=allowed)
+    assert (weights[1] == 0).all()
+    assert (result[1] == 0).all()
+    assert weights[0].sum().item() == pytest.approx(1)

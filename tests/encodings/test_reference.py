@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equinox.encodings import BlockFloat, Fixed, Float, get_encoding
+from equinox.encodings.random_bits import uniform
 from equinox.encodings.reference import quantize
 
 float32s = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -127,6 +128,45 @@ def test_fp8_is_that_of_pytorch_once_scaled(values):
 def test_fixed_point_divides_the_range_of_the_tensor_evenly():
     x = torch.tensor([-127.0, 63.4, 0.5, 1.5])
     assert quantize(x, Fixed(mantissa_bits=8)).tolist() == [-127.0, 63.0, 0.0, 2.0]
+
+
+def test_fixed_point_of_any_range_by_hand():
+    # 4 bits count to 7: steps of 3/7, of which 1 is 2.3 and -0.7 is -1.6.
+    rounded = quantize(torch.tensor([3.0, 1.0, -0.7]), Fixed(mantissa_bits=4))
+    assert rounded.tolist() == pytest.approx([3.0, 6 / 7, -6 / 7])
+
+
+@pytest.mark.parametrize(
+    ("number_format", "step", "limit"),
+    [  # the largest value is 6
+        (BlockFloat(mantissa_bits=4, tile=None), 1.0, 7),
+        (BlockFloat(mantissa_bits=3, tile=None), 2.0, 3),
+        (Fixed(mantissa_bits=5), 6 / 15, 15),
+    ],
+)
+def test_stochastic_rounding_compares_the_rest_with_the_numbers_of_the_stream(
+    number_format, step, limit
+):
+    x = torch.rand(30, 40, generator=torch.Generator().manual_seed(0)) * 12 - 6
+    x[3, 4] = 6
+    key = 2**61 + 12345
+    scaled = x.double() / step
+    rest = scaled - scaled.floor()
+    up = uniform(x.shape, key, device=x.device) < rest
+    expected = (scaled.floor() + up).clamp(-limit, limit) * step
+    assert torch.equal(quantize(x, number_format, key), expected.float())
+
+
+def test_stochastic_floating_point_has_a_step_for_each_binade():
+    # bfloat16 of 5 bits: 4 after the leading one, so that 1.0 to 2 have steps of 1/16.
+    e8m5 = Float(exponent_bits=8, mantissa_bits=5)
+    x = torch.tensor([[1 + 1 / 64, -(2 + 1 / 64), 0.5 + 1 / 64, 7.75]] * 500)
+    key = 987654321
+    up = uniform(x.shape, key, device=x.device)
+    step = torch.tensor([1 / 16, 1 / 8, 1 / 32, 1 / 4])
+    scaled = x.double() / step
+    expected = (scaled.floor() + (up < scaled - scaled.floor())) * step
+    assert torch.equal(quantize(x, e8m5, key), expected.float())
 
 
 def test_what_is_empty_stays_empty_and_a_scalar_stays_a_scalar():

@@ -247,6 +247,7 @@ TARGETS: Mapping[str, Target] = {
         "test_functional.py",
         "test_blocks.py",
         "test_backward_formats.py",
+        "test_attention.py",
         cached=True,
         needs_torch=True,
     ),
