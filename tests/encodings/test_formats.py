@@ -265,6 +265,7 @@ def test_mantissas_of_2_to_16_bits_and_any_tile_come_from_a_config(bits, tile):
         ({"base": "bfp8", "exponent_rule": "round"}, "exponent_rule is 'round'; choose one of"),
         ({"base": "bfp8", "exponent_has_nan": "no"}, "exponent_has_nan is 'no'; it must be true"),
         ({"base": "bfp8", "storage_bits": 25}, "storage_bits is 25; it must be an integer from 8"),
+        ({"base": "bfp8", "storage_bits": 33}, "storage_bits is 33; it must be an integer from 8"),
         ({"base": "bfp8", "grad": 8}, "mine: grad is 8; name an encoding, or map fields"),
         ({"base": "bfp8", "grad": "bf8"}, "mine: no encoding 'bf8'; known are fp32"),
         ({"base": "bfp8", "grad": {"bits": 8}}, "grad: no field 'bits' of BlockFloat; known are"),
