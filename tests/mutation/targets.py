@@ -252,11 +252,7 @@ TARGETS: Mapping[str, Target] = {
         needs_torch=True,
     ),
     "products": _target(
-        "equinox.encodings.products",
-        "test_attention.py",
-        "test_drop_in.py",
-        cached=True,
-        needs_torch=True,
+        "equinox.encodings.products", "test_attention.py", cached=True, needs_torch=True
     ),
     "scratch": _target(
         "equinox.encodings.scratch", "test_scratch.py", cached=True, needs_torch=True
