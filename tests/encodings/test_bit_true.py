@@ -188,6 +188,14 @@ def test_data_path_of_two_blocks_by_hand():
     assert left.transposed.tile == (2, 1)
 
 
+def test_a_block_of_zeros_takes_the_smallest_exponent():
+    # Exponents of 5 bits reach from -16 to 15; a step of 4 bits is 2**2 smaller than the largest.
+    number_format = BlockFloat(mantissa_bits=4, tile=(1, 2), exponent_bits=5)
+    encoded = encode(np.array([[0.0, -0.0, 2.0, 0.0]]), number_format)
+    assert encoded.exponents.tolist() == [[-16 - 2, 1 - 2]]
+    assert encoded.mantissas.tolist() == [[0, 0, 4, 0]]
+
+
 def test_blocks_of_samples_leave_integers_nothing_to_sum_in_the_product_for_weights():
     x, g = normal(0, 48, 72).numpy(), normal(1, 48, 50).numpy()
     sample, tile = encoding_of("sample", 8), encoding_of("tile", 8)
