@@ -96,10 +96,13 @@ def test_values_of_other_types_are_rounded_as_those_of_float32(name, dtype):
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
-def test_values_are_rounded_in_place_to_what_they_are_rounded_to(name):
-    x = normal(0, 30, 30)
-    expected = quantize(x, get_encoding(name))
-    encode_in_place(x, get_encoding(name).w, None)
+@pytest.mark.parametrize("rounding", ["nearest", "stochastic"])
+def test_values_are_rounded_in_place_to_what_they_are_rounded_to(name, rounding):
+    number_format = replace(get_encoding(name).w, rounding=rounding)
+    x = normal(0, 30, 1500)  # more columns, and more values, than kernels take at a time
+    first, again = (torch.Generator().manual_seed(3) for _ in range(2))
+    expected = quantize(x, number_format, generator=first)
+    encode_in_place(x, number_format, again)
     assert torch.equal(x, expected)
 
 
