@@ -173,3 +173,17 @@ def test_a_query_that_may_attend_nowhere_has_weights_of_zero():
     assert (weights[1] == 0).all()
     assert (result[1] == 0).all()
     assert weights[0].sum().item() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"), [((5, 7), (3, 7, 4)), ((3, 5, 7), (7, 4)), ((2, 1, 5, 7), (3, 7, 4))]
+)
+def test_a_matrix_meets_each_matrix_of_a_batch(left, right):
+    a, b = normal(0, *left), normal(1, *right)
+    operands = Operands(encoding=nearest("hbfp8_16"))
+    whole = matmul(a, b, operands)
+    assert whole.shape == (a @ b).shape
+    many = a.expand(*whole.shape[:-2], 5, 7).flatten(0, -3)
+    others = b.expand(*whole.shape[:-2], 7, 4).flatten(0, -3)
+    for one, other, product in zip(many, others, whole.flatten(0, -3), strict=True):
+        assert torch.allclose(product, matmul(one, other, operands), atol=1e-6)
