@@ -79,6 +79,12 @@ def test_a_resumed_run_continues_with_the_same_weights(storage_rounding):
     assert torch.equal(net[0].weight, resumed[0].weight)
 
 
+def test_the_seed_of_stored_weights_is_zero_unless_it_is_given():
+    weights = [build(STOCHASTIC, **options)[0][0].weight for options in ({}, {"seed": 0})]
+    assert torch.equal(*weights)
+    assert not torch.equal(weights[0], build(STOCHASTIC, seed=1)[0][0].weight)
+
+
 def test_a_closure_and_schedules_work_as_before():
     net, optimizer = build("hbfp8_16")
     schedule = torch.optim.lr_scheduler.StepLR(optimizer, 1)
