@@ -10,13 +10,15 @@ LIBRARIES = ("pytest", "hypothesis", "numpy", "pandas", "pyarrow.parquet", "pyda
 class Target:
     """A module, the tests that are to notice its mutants, and those of them that are too slow.
 
-    `compiled`: numba compiles its kernels anew for each mutant; otherwise they run as Python.
+    `compiled`: numba compiles its kernels anew for each mutant. `cached`: it has none, but calls
+    those of other modules, which are compiled once. Otherwise kernels run as Python.
     """
 
     module: str
     tests: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     compiled: bool = False
+    cached: bool = False
     needs_torch: bool = False
 
     @property
@@ -39,11 +41,73 @@ TARGETS: Mapping[str, Target] = {
     "timing": _target("equinox.accelerator.timing", "test_timing.py", "test_systolic.py"),
     "cost": _target("equinox.accelerator.cost", "test_cost.py"),
     "service": _target("equinox.accelerator.service", "test_service.py"),
+    # equinox.colocation, the kernels first
+    "engine": _target(
+        "equinox.colocation.engine",
+        "test_simulation.py::test_worked_example",
+        "test_engine.py",
+        "test_services.py::test_deadlines_are_met_in_their_order",
+        compiled=True,
+    ),
+    "periods": _target(
+        "equinox.colocation.periods",
+        "test_simulation.py::test_worked_example",
+        "test_engine.py",
+        compiled=True,
+    ),
+    "records": _target(
+        "equinox.colocation.records",
+        "test_simulation.py::test_worked_example",
+        "test_engine.py",
+        compiled=True,
+    ),
+    "queue": _target(
+        "equinox.colocation.queue",
+        *("test_queue.py", "test_stream.py::test_blocks_change_nothing_in_a_queue"),
+        left_out=(
+            "test_queue.py::test_chunks_of_training",
+            "test_queue.py::test_training_that_yields_at_once",
+        ),
+    ),
+    "state": _target(
+        "equinox.colocation.state",
+        *("test_simulation.py", "test_services.py", "test_engine.py"),
+        cached=True,
+    ),
+    "stream": _target(
+        "equinox.colocation.stream",
+        "test_stream.py",
+        left_out=("test_stream.py::test_memory_does_not_grow",),
+        cached=True,
+    ),
+    "tally": _target("equinox.colocation.tally", "test_tally.py"),
+    "batching": _target("equinox.colocation.batching", "test_batching.py"),
+    "metrics": _target("equinox.colocation.metrics", "test_metrics.py", cached=True),
     "policies": _target("equinox.colocation.policies", "test_policies.py"),
-    "batching": _target("equinox.colocation.batching", "test_batching.py", "test_queue.py"),
-    "metrics": _target("equinox.colocation.metrics", "test_metrics.py"),
-    "queue": _target("equinox.colocation.queue", "test_queue.py", compiled=True),
-    "engine": _target("equinox.colocation.engine", "test_engine.py", compiled=True),
+    "classes": _target(
+        "equinox.colocation.classes",
+        "test_classes.py",
+        left_out=("test_classes.py::test_mean_times", "test_classes.py::test_preemption_leaves"),
+    ),
+    "simulation": _target(
+        "equinox.colocation.simulation", "test_simulation.py", "test_services.py", cached=True
+    ),
+    "arrivals": _target("equinox.colocation.arrivals", "test_arrivals.py", cached=True),
+    "programs": _target("equinox.colocation.programs", "test_programs.py", cached=True),
+    "search": _target("equinox.colocation.search", "test_search.py", cached=True),
+    "replications": _target(
+        "equinox.colocation.replications", "test_replications.py", cached=True
+    ),
+    "saturation": _target("equinox.colocation.saturation", "test_saturation.py", cached=True),
+    "balancers": _target("equinox.colocation.balancers", "test_fleet.py", cached=True),
+    "fleet": _target("equinox.colocation.fleet", "test_fleet.py", cached=True),
+    "site": _target(
+        "equinox.colocation.site", "test_saturation.py", "test_sweep.py", cached=True
+    ),
+    "sweep": _target("equinox.colocation.sweep", "test_sweep.py", cached=True),
+    "stages": _target("equinox.colocation.stages", "test_saturation.py", cached=True),
+    "study": _target("equinox.colocation.study", "test_study.py", cached=True),
+    # end of equinox.colocation
     "formats": _target("equinox.encodings.formats", "test_formats.py", needs_torch=True),
     "reference": _target(
         "equinox.encodings.reference", "test_reference.py", "test_golden.py", needs_torch=True

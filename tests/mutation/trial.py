@@ -5,6 +5,7 @@ import importlib.abc
 import importlib.util
 import io
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -37,44 +38,41 @@ def warm_up(target: Target) -> None:
     """Import what all trials need; nothing of the product."""
     for name in (*LIBRARIES, *(("torch",) if target.needs_torch else ())):
         import_module(name)
+    from hypothesis import Phase, settings
+    from numba.core.config import reload_config
+
+    reload_config()  # NUMBA_DISABLE_JIT
+    # The same examples in every trial, and the first that fails is enough.
+    phases = (Phase.explicit, Phase.generate)
+    settings.register_profile("trial", phases=phases, derandomize=True, database=None)
+    settings.load_profile("trial")
 
 
-def outcome_of(target: Target, source: str | None, *, limit_s: float) -> Outcome:
-    """Return whether the tests of `target` notice that its module has another `source`."""
+def outcome_of(target: Target, source: str | None, *, limit_s: int) -> tuple[Outcome, float]:
+    """Return whether the tests of `target` notice that its module has another `source`.
+
+    The other number is the processor time that they took, at most `limit_s`.
+    """
     child = os.fork()
     if child == 0:
-        os.setsid()
+        resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s))
         os._exit(_run_tests(target, source))
-    ended = _wait(child, limit_s)
-    if ended is None:
-        return "stopped"
-    return "survived" if ended == 0 else "killed"
-
-
-def _wait(child: int, limit_s: float) -> int | None:
-    """Return the exit code of `child`; None if it had to be stopped."""
-
-    def late(_signal: int, _frame: object) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child, signal.SIGKILL)
-
-    signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, limit_s)
-    try:
-        _, status = os.waitpid(child, 0)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    stopped = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-    return None if stopped else os.waitstatus_to_exitcode(status)
+    _, status, used = os.wait4(child, 0)
+    used_s = used.ru_utime + used.ru_stime
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGKILL, signal.SIGXCPU):
+        return "stopped", used_s
+    return "survived" if status == 0 else "killed", used_s
 
 
 def _run_tests(target: Target, source: str | None) -> int:
     import pytest
+    from numba.core.config import reload_config
 
     if source is not None:
         sys.meta_path.insert(0, _Changed(target, source))
         if target.compiled:  # what was compiled of the module as it is must not be found
             os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(dir=os.environ["NUMBA_CACHE_DIR"])
+            reload_config()
     silent = io.StringIO()
     chosen = [part for name in target.left_out for part in ("--deselect", name)]
     quiet = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"]
