@@ -1,7 +1,7 @@
 """What share of mutants the tests notice: python -m tests.mutation [--sample N] [TARGET...].
 
 Needs the extra `mutation`. A mutant is killed if a test of its target fails, or if the tests take
-four times as long as without it. A process that has imported the libraries is forked for each, with
+three times as long as without it. A process that has imported the libraries is forked for each, with
 the changed source in place of the module's; no file is changed. docs/mutation.md has the results.
 """
 
@@ -20,7 +20,7 @@ from tests.mutation.trial import outcome_of, warm_up
 
 ROOT = Path(__file__).parents[2]
 SEED = 2026
-MOST = 4  # times the processor time of the tests without a mutant
+MOST = 3  # times the processor time of the tests without a mutant
 
 
 def main() -> None:

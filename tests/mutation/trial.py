@@ -14,8 +14,9 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Literal
 
-from tests.mutation.targets import LIBRARIES, Target
+from tests.mutation.targets import BENEATH, LIBRARIES, Target
 
+EXAMPLES = 40  # where a test of properties does not say how many
 Outcome = Literal["killed", "survived", "stopped"]
 
 
@@ -35,16 +36,19 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def warm_up(target: Target) -> None:
-    """Import what all trials need; nothing of the product."""
-    for name in (*LIBRARIES, *(("torch",) if target.needs_torch else ())):
+    """Import what all trials need; nothing of the product but packages beneath the target's."""
+    torch = ("torch",) if target.needs_torch else ()
+    for name in (*LIBRARIES, *torch, *BENEATH.get(target.package, ())):
         import_module(name)
     from hypothesis import Phase, settings
     from numba.core.config import reload_config
 
     reload_config()  # NUMBA_DISABLE_JIT
-    # The same examples in every trial, and the first that fails is enough.
+    # The same examples in every trial, fewer than usual, and the first that fails is enough.
     phases = (Phase.explicit, Phase.generate)
-    settings.register_profile("trial", phases=phases, derandomize=True, database=None)
+    settings.register_profile(
+        "trial", phases=phases, derandomize=True, database=None, max_examples=EXAMPLES
+    )
     settings.load_profile("trial")
 
 
@@ -73,9 +77,10 @@ def _run_tests(target: Target, source: str | None) -> int:
         if target.compiled:  # what was compiled of the module as it is must not be found
             os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(dir=os.environ["NUMBA_CACHE_DIR"])
             reload_config()
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # half of a second
     silent = io.StringIO()
     chosen = [part for name in target.left_out for part in ("--deselect", name)]
-    quiet = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    quiet = ["-x", "-q", "--no-header", "-p", "no:cacheprovider"]
     with contextlib.redirect_stdout(silent), contextlib.redirect_stderr(silent):
         code = int(pytest.main([*quiet, *chosen, *target.tests]))
     if code and source is None:
