@@ -277,3 +277,4 @@ def test_agrees_with_the_stepped_machine_to_the_cycle(scheduling, case):
         counts[kind] for kind in ("inference", "training", "stalled", "idle")
     )
     assert outcome.inference_cycles == counts["rows"] // case["rows"]
+    assert outcome.batches == len(set(stepped.start.values()))

@@ -42,6 +42,7 @@ def test_worked_example():
     assert outcome.latency_cycles.tolist() == [31]
     assert [getattr(outcome, f"{kind}_cycles") for kind in KINDS] == [10, 10, 30, 0, 0]
     assert outcome.training_iterations == 10
+    assert (outcome.batches, outcome.instructions) == (1, 2 + 10)
 
 
 @pytest.mark.parametrize("scheduling", POLICIES)

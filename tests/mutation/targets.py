@@ -70,8 +70,8 @@ TARGETS: Mapping[str, Target] = {
     "service": _target("equinox.accelerator.service", "test_service.py"),
     # equinox.colocation, the kernels first
     "engine": _target("equinox.colocation.engine", *_STEPPED, "test_services.py::test_deadlines_are_met_in_their_order"),
-    "periods": _target("equinox.colocation.periods", *_STEPPED),
-    "records": _target("equinox.colocation.records", *_STEPPED),
+    "periods": _target("equinox.colocation.periods", "test_periods.py", *_STEPPED),
+    "records": _target("equinox.colocation.records", "test_periods.py", *_STEPPED),
     "queue": _target(
         "equinox.colocation.queue",
         *("test_queue.py", "test_stream.py::test_blocks_change_nothing_in_a_queue"),
