@@ -61,8 +61,6 @@ def test_few_instructions_are_issued_one_by_one_though_all_are_counted(case, mon
     monkeypatch.setattr(engine, "_issue", lambda *state: one_by_one.append(issue(*state)))
     arrivals = [] if scheduling == "training_only" else [50, 30_000]
     window = (0, 60_000)
-    outcome = simulate(
-        inference, training, arrivals, rows=1, scheduling=scheduling, window=window
-    )
+    outcome = simulate(inference, training, arrivals, rows=1, scheduling=scheduling, window=window)
     assert outcome.instructions == all_of_them
     assert len(one_by_one) <= most

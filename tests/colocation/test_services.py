@@ -14,7 +14,8 @@ from equinox.colocation import (
     simulate_services,
 )
 
-from .test_simulation import KINDS, arrivals, program
+from .conftest import program
+from .test_simulation import KINDS, arrivals
 
 TRAIN = program(1)
 

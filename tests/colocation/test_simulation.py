@@ -5,23 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from equinox.colocation import POLICIES, Program, Service, simulate, simulate_queue
+from equinox.colocation import POLICIES, Service, simulate, simulate_queue
 from equinox.colocation.state import first_state
 
+from .conftest import program
+
 KINDS = ("inference", "padding", "training", "stalled", "idle")
-
-
-def program(mmu, simd=0, load=0, depends=False, size=1, drain=0):
-    ones = np.ones(size, np.int64)
-    return Program(
-        mmu_cycles=ones * mmu,
-        simd_cycles=ones * simd,
-        load_cycles=ones * load,
-        depends=np.full(size, depends),
-        count=ones,
-        drain_cycles=drain,
-        op=1000,
-    )
 
 
 def arrivals(gap, count=20_000, seed=0):

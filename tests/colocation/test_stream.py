@@ -19,8 +19,9 @@ from equinox.colocation.arrivals import take
 from equinox.colocation.metrics import summarize_latency
 from equinox.colocation.simulation import Cycles
 
+from .conftest import program
 from .test_engine import cases
-from .test_simulation import arrivals, program
+from .test_simulation import arrivals
 
 SERVING = [name for name in POLICIES if name != "training_only"]
 

@@ -64,12 +64,26 @@ _STEPPED = (
     ),
 )
 
+_DAY_BY_HAND = tuple(
+    f"test_fleet.py::test_{name}"
+    for name in (
+        "a_day_by_hand",
+        "balancers_by_hand",
+        "between_the_simulated_loads_and_saturation_latency_is_unknown",
+        "a_trace_gives_the_day_its_profile",
+    )
+)
+
 TARGETS: Mapping[str, Target] = {
     "timing": _target("equinox.accelerator.timing", "test_timing.py", "test_systolic.py"),
     "cost": _target("equinox.accelerator.cost", "test_cost.py"),
     "service": _target("equinox.accelerator.service", "test_service.py"),
     # equinox.colocation, the kernels first
-    "engine": _target("equinox.colocation.engine", *_STEPPED, "test_services.py::test_deadlines_are_met_in_their_order"),
+    "engine": _target(
+        "equinox.colocation.engine",
+        *_STEPPED,
+        "test_services.py::test_deadlines_are_met_in_their_order",
+    ),
     "periods": _target("equinox.colocation.periods", "test_periods.py", *_STEPPED),
     "records": _target("equinox.colocation.records", "test_periods.py", *_STEPPED),
     "queue": _target(
@@ -103,20 +117,53 @@ TARGETS: Mapping[str, Target] = {
     "simulation": _target(
         "equinox.colocation.simulation", "test_simulation.py", "test_services.py", cached=True
     ),
+    "search": _target(
+        "equinox.colocation.search",
+        "test_search.py",
+        left_out=(
+            "test_search.py::test_a_queue_saturates",
+            "test_search.py::test_batches_raise",
+            "test_search.py::test_the_largest_load_within",
+        ),
+    ),
+    "fleet": _target("equinox.colocation.fleet", *_DAY_BY_HAND, cached=True),
+    "balancers": _target("equinox.colocation.balancers", *_DAY_BY_HAND, cached=True),
+    "sweep": _target(
+        "equinox.colocation.sweep",
+        *(
+            f"test_sweep.py::test_{name}"
+            for name in (
+                "work_by_hand",
+                "no_work_has_no_energy",
+                "latencies_after_the_warm_up_are_in_us",
+                "batchings_that_are_the_same_by_hand",
+                "a_run_by_hand",
+                "above_saturation_latencies_are_infinite_and_at_it_they_are_not",
+            )
+        ),
+        cached=True,
+    ),
+    "saturation": _target(
+        "equinox.colocation.saturation",
+        "test_saturation.py::test_a_site_by_hand",
+        "test_saturation.py::test_limits_of_a_server_by_hand",
+        cached=True,
+    ),
+    "replications": _target(
+        "equinox.colocation.replications",
+        *(
+            f"test_replications.py::test_{name}"
+            for name in (
+                "intervals_by_hand",
+                "one_replication_has_the_interval_of_its_run",
+                "an_infinite_replication_makes_the_point_infinite",
+            )
+        ),
+        cached=True,
+    ),
+    "site": _target("equinox.colocation.site", "test_site.py", cached=True),
     "arrivals": _target("equinox.colocation.arrivals", "test_arrivals.py", cached=True),
     "programs": _target("equinox.colocation.programs", "test_programs.py", cached=True),
-    "search": _target("equinox.colocation.search", "test_search.py", cached=True),
-    "replications": _target(
-        "equinox.colocation.replications", "test_replications.py", cached=True
-    ),
-    "saturation": _target("equinox.colocation.saturation", "test_saturation.py", cached=True),
-    "balancers": _target("equinox.colocation.balancers", "test_fleet.py", cached=True),
-    "fleet": _target("equinox.colocation.fleet", "test_fleet.py", cached=True),
-    "site": _target(
-        "equinox.colocation.site", "test_saturation.py", "test_sweep.py", cached=True
-    ),
-    "sweep": _target("equinox.colocation.sweep", "test_sweep.py", cached=True),
-    "stages": _target("equinox.colocation.stages", "test_saturation.py", cached=True),
     "study": _target("equinox.colocation.study", "test_study.py", cached=True),
     # end of equinox.colocation
     "formats": _target("equinox.encodings.formats", "test_formats.py", needs_torch=True),
