@@ -12,7 +12,6 @@ from equinox.colocation.fleet import day_load
 from equinox.colocation.replications import summarize_replications
 from equinox.tables import check_table
 
-
 HERE = {"design": "500us", "workload": "lstm_2048_25", "batching": "adaptive"}
 
 
