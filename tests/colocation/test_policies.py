@@ -35,6 +35,14 @@ def test_only_what_is_ready_is_chosen(name):
         assert action is not Action.TRAIN or state.training_ready
 
 
+def test_the_numbers_of_actions_are_those_that_the_engine_reads():
+    assert [(action.name, int(action)) for action in Action] == [
+        ("WAIT", 0),
+        ("INFER", 1),  # the bit that tells
+        ("TRAIN", 2),
+    ]
+
+
 def test_priority_prefers_inference_and_fair_takes_turns():
     after_inference = replace(BOTH, inference_last=True)
     assert POLICIES["priority"](after_inference) is Action.INFER

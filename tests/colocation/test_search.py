@@ -123,7 +123,9 @@ def test_the_largest_load_within_a_mean_wait_is_that_of_pollaczek_and_khinchine(
     assert largest_load_within(wait, 1.0, high=0.95) == pytest.approx(2 / 3, abs=0.01)
 
 
-@pytest.mark.parametrize("wrong", [{"low": 1.0}, {"low": -1.0}, {"tolerance": 0}, {"steps": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"low": 1.0}, {"low": -1.0}, {"tolerance": 0}, {"steps": 0}, {"steps": -1}]
+)
 def test_a_range_without_loads_is_an_error(wrong):
     with pytest.raises(ValueError, match="low must be 0 or more"):
         bisect_load(lambda load: True, **wrong)

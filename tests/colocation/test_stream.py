@@ -82,6 +82,33 @@ def test_blocks_change_nothing_in_a_queue(count, sizes, max_batch, batching, chu
     assert streamed.mean_wait_s == pytest.approx(at_once.wait_s.mean())
 
 
+@pytest.mark.parametrize("sizes", [[1, 1, 1, 1], [2, 1, 1], [1, 3], [3, 1], []])
+@pytest.mark.parametrize(("batching", "starts"), [("greedy", (0, 1)), ("adaptive", (0.25, 1.25))])
+def test_a_queue_in_blocks_by_hand(sizes, batching, starts):
+    # The first is served alone, or with that of 0.25; then all others: who is known decides not.
+    times = np.array([0.0, 0.25, 0.5, 0.75])
+    options = {"batch_s": 1.0, "max_batch": 3, "batching": batching, "timeout_s": 0.25}
+    found = stream_queue(cut(times, sizes), **options)
+    first = 1 if batching == "greedy" else 2
+    waits = np.array([starts[0]] * first + [starts[1]] * (4 - first)) - times
+    assert found.mean_wait_s == waits.mean()
+    assert found.mean_latency_s == waits.mean() + 1
+    assert (found.requests, found.batches) == (4, 2)
+    assert (found.busy_s, found.end_s) == (2.0, starts[1] + 1)
+    assert (found.idle_s, found.training_s) == (starts[0], 0.0)
+    later = stream_queue(cut(times, sizes), warm_up=3, **options)
+    assert (later.requests, later.mean_wait_s) == (1, waits[3])
+    assert later.wait_quantile_s(0.5) == pytest.approx(waits[3], rel=0.0005)
+    assert (later.busy_s, later.end_s) == (found.busy_s, found.end_s)
+    trained = stream_queue(cut(times, sizes), training_chunk_s=0.125, **options)
+    assert (trained.training_s, trained.idle_s) == (starts[0], 0.0)
+
+
+def test_no_block_is_no_request():
+    found = stream_queue([], batch_s=1.0)
+    assert (found.requests, found.batches, found.mean_wait_s, found.mean_latency_s) == (0, 0, 0, 0)
+
+
 def blocks(count):
     return take(Poisson().blocks_s(request_per_s=0.7, generator=np.random.default_rng(0)), count)
 
