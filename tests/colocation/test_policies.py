@@ -51,6 +51,13 @@ def test_priority_prefers_inference_and_fair_takes_turns():
 
 
 @pytest.mark.parametrize("name", ["priority", "fair"])
+def test_nobody_waits_while_inference_or_unguarded_training_is_ready(name):
+    for _, state in states():
+        ready = state.inference_ready or (state.training_ready and not state.guarded)
+        assert (POLICIES[name](state) is Action.WAIT) is not ready
+
+
+@pytest.mark.parametrize("name", ["priority", "fair"])
 def test_the_guard_stops_training(name):
     for _, state in states():
         if state.guarded:

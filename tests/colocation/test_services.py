@@ -13,6 +13,7 @@ from equinox.colocation import (
     simulate_priority_queue,
     simulate_services,
 )
+from equinox.colocation.state import repeated_bodies
 
 from .conftest import program
 from .test_simulation import KINDS, arrivals
@@ -47,6 +48,37 @@ def test_the_oldest_first_is_one_queue():
     )
     assert np.array_equal(np.sort(np.concatenate(found)), alone.completion_cycle)
     assert (queue.completion_cycle >= alone.completion_cycle).all()
+
+
+def test_each_service_has_its_own_programs_by_hand():
+    # Batches of any size of the first take 3 x 10 cycles, of the second 2 x 7, full or not; of the
+    # third 5 for each of up to 3 requests.
+    sizes = [program(5 * size) for size in (1, 2, 3)]
+    services = [
+        Service(programs=program(10, size=3), rows=2, batching="greedy"),
+        Service(programs=program(7, size=2), rows=3, batching="greedy"),
+        Service(programs=sizes, rows=3, batching="greedy"),
+    ]
+    times = [0, 100, 100], [0, 100, 100, 100], [0, 100, 100, 200, 200, 200]
+    found = serve(services, times, window=(0, 300))
+    assert [each.tolist() for each in found] == [
+        [30, 130, 130],
+        [44, 144, 144, 144],
+        [49, 154, 154, 215, 215, 215],
+    ]
+
+
+def test_bodies_that_repeat_by_hand():
+    def bodies(text):
+        table = np.array([[ord(letter)] for letter in text])
+        return [(length, end) for length, end in repeated_bodies(table).tolist()]
+
+    assert bodies("ababc") == [(2, 4), (2, 4), (1, 3), (1, 4), (1, 5)]
+    assert bodies("aaab") == [(1, 3), (1, 3), (1, 3), (1, 4)]
+    assert bodies("a") == [(1, 1)]
+    assert bodies("abcdabcda")[:6] == [(4, 9)] * 5 + [(1, 6)]
+    assert bodies("abcdeabcde") == [(1, row + 1) for row in range(10)]  # longer than is looked for
+    assert bodies("aabaabaab")[0] == (3, 9)  # lasts longer than two rows of one
 
 
 def by_deadline(times, targets, cycles):

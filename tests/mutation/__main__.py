@@ -1,8 +1,8 @@
 """What share of mutants the tests notice: python -m tests.mutation [--sample N] [TARGET...].
 
 Needs the extra `mutation`. A mutant is killed if a test of its target fails, or if the tests take
-three times as long as without it. A process that has imported the libraries is forked for each, with
-the changed source in place of the module's; no file is changed. docs/mutation.md has the results.
+three times as long as without it. A process that has imported the libraries is forked for each,
+with the changed source in place of the module's; no file is changed. Results: docs/mutation.md.
 """
 
 import argparse
