@@ -48,6 +48,11 @@ def test_the_window_is_by_default_from_0_to_the_last_arrival_of_all():
     assert cycles.batches == 5
 
 
+def test_without_arrivals_a_window_must_be_given():
+    with pytest.raises(ValueError, match=r"window is \(0, 0\)"):
+        simulate(program(10), program(3), [], rows=1)
+
+
 def test_padding_of_services_is_of_the_rows_of_each():
     # one request of 2 rows, and one of 4, 10 cycles each: a half and three quarters are padding
     services = [Service(programs=program(10), rows=rows, batching="greedy") for rows in (2, 4)]

@@ -104,6 +104,37 @@ def test_a_queue_in_blocks_by_hand(sizes, batching, starts):
     assert (trained.training_s, trained.idle_s) == (starts[0], 0.0)
 
 
+@pytest.mark.parametrize("warm_up", [2, 5])
+def test_a_warm_up_of_all_requests_or_more_ends_and_measures_nothing(warm_up):
+    times, options = [np.array([0]), np.array([5])], {"rows": 1, "batching": "greedy"}
+    found = simulate_stream(program(10), program(7, load=3), times, warm_up=warm_up, **options)
+    assert (found.requests, found.mean_latency_cycles, found.window_cycles) == (0, 0.0, 1)
+    assert found.batches == 2
+
+
+def test_one_request_is_measured_in_one_cycle_and_no_block_in_none():
+    infer, train = program(10), program(3)
+    for blocks in ([np.array([7])], [np.array([]), np.array([7]), np.array([])]):
+        found = simulate_stream(infer, train, blocks, rows=1, scheduling="inference_only")
+        assert (found.requests, found.mean_latency_cycles) == (1, 10.0)
+        assert (found.window_cycles, found.inference_cycles, found.idle_cycles) == (1, 1, 0)
+    for blocks in ([], [np.array([])]):
+        found = simulate_stream(infer, train, blocks, rows=1)
+        assert (found.requests, found.mean_latency_cycles, found.batches) == (0, 0.0, 0)
+
+
+@pytest.mark.parametrize("sizes", [[1, 1, 1], [2, 1], []])
+def test_a_machine_in_blocks_by_hand(sizes):
+    # One at a time, 10 cycles each: from 4, 14 and 40 on; measured are the last two, from 6 to 40.
+    times = np.array([4, 6, 40])
+    options = {"rows": 1, "scheduling": "inference_only", "batching": "greedy", "warm_up": 1}
+    found = simulate_stream(program(10), program(3), cut(times, sizes), **options)
+    assert (found.requests, found.mean_latency_cycles) == (2, (18 + 10) / 2)
+    assert found.latency_quantile_cycles(0.5) == pytest.approx(10, rel=0.0005)
+    assert (found.window_cycles, found.inference_cycles, found.idle_cycles) == (34, 18, 16)
+    assert (found.batches, found.instructions) == (3, 3)
+
+
 def test_no_block_is_no_request():
     found = stream_queue([], batch_s=1.0)
     assert (found.requests, found.batches, found.mean_wait_s, found.mean_latency_s) == (0, 0, 0, 0)
