@@ -77,6 +77,7 @@ def test_an_estimate_by_hand():
     assert (found.value, found.tight) == (2.0, True)
     assert found.half_width == pytest.approx(2.484138, rel=1e-6)
     assert estimate([1.0], relative=9.0).tight is False
+    assert estimate([1.0]).half_width == np.inf
 
 
 @pytest.mark.parametrize("wrong", [{"relative": 0}, {"least": 1}, {"most": 3}])

@@ -76,10 +76,17 @@ def test_worked_example():
     assert found.latency_s.tolist() == [3.0, 2.0, 2.5]
     assert (found.busy_s, found.training_s, found.idle_s, found.end_s) == (3.0, 1.0, 0.0, 4.0)
     assert simulate_queue([0.0, 1.0, 1.5], **options).idle_s == 1.0
+    assert simulate_queue([0.0, 1.0, 1.5], training_chunk_s=0.0, **options).training_s == 1.0
     # Chunks of 0.4 end at 1.2, when both that came by then begin.
     longer = simulate_queue([0.0, 1.0, 1.5], training_chunk_s=0.4, **options)
     assert longer.start_s.tolist() == pytest.approx([1.2, 1.2, 3.2])
     assert longer.training_s == pytest.approx(1.2)
+
+
+def test_no_request_is_served_before_it_comes_where_chunks_are_rounded():
+    came = 0.9000000000000001  # over 0.1 it is 9, but 9 x 0.1 is less
+    found = simulate_queue([came], batch_s=1.0, training_chunk_s=0.1)
+    assert found.start_s[0] == found.training_s == 10 * 0.1
 
 
 eighths = st.integers(0, 40).map(lambda count: count / 8)
