@@ -121,6 +121,12 @@ def test_a_cut_product_by_hand():
     assert fold(14, 3.0) == (4, 3)
     assert rows == [(4, 3, 2, 1, 1), (4, 3, 2, 0, 9), (4, 3, 1, 0, 2)]
     assert found.op == 2 * 4 * 40 * 3
+    # 6 parts of 7, 2 cycles each: 144 operations for 6 x 12 outputs, 2 each
+    assert small(reduction=7)[0] == [
+        (2, fold(7, 2.0)[1], 1, 1, 1),
+        (2, 2, 1, 0, 21),
+        (2, 2, 0, 0, 2),
+    ]
     assert small(reduction=40)[0] == small()[0]
     assert small(reduction=15, dependent=True)[0] == small(dependent=True)[0]
     assert sum(row[-1] for row in small(reduction=1)[0]) == 40 * 4
@@ -139,6 +145,9 @@ def test_weights_stay_where_they_fit_beside_the_activations_of_the_rows():
     both = 25 * (weights + activations)
     assert spilled.total_load_cycles == pytest.approx(both / 1000, rel=1e-3)
     assert streamed.op == 64 * LSTM.op_per_request
+    wide = inference_program(machine(encoding="bf16", sram_byte=1000), LSTM)
+    both = 25 * 2 * (4096 * 8192 + 64 * (4096 + 8192))
+    assert wide.total_load_cycles == pytest.approx(both / 1000, rel=1e-3)
 
 
 @pytest.mark.parametrize("folds", [2, 7, 64])

@@ -121,6 +121,7 @@ def test_the_first_of_the_same_machines_stands_for_all(config):
 def test_a_design_is_of_an_encoding(designs):
     twice = pd.concat([designs, designs.assign(encoding="int8", power_w=50.0)])
     assert find_design(twice, "500us", "int8")["power_w"] == 50.0
+    assert find_design(twice, "500us", "hbfp8_16")["power_w"] == 75.0
     with pytest.raises(ValueError, match="0 rows of design 'none' in int8; it has ..500us"):
         find_design(twice, "none", "int8")
     with pytest.raises(ValueError, match="2 rows of design '500us'"):

@@ -91,7 +91,7 @@ TARGETS: Mapping[str, Target] = {
         *(
             "test_queue.py",
             "test_stream.py::test_a_queue_in_blocks_by_hand",
-        "test_stream.py::test_no_block_is_no_request",
+            "test_stream.py::test_no_block_is_no_request",
             "test_stream.py::test_blocks_change_nothing_in_a_queue",
         ),
         left_out=(
