@@ -135,6 +135,15 @@ def test_a_machine_in_blocks_by_hand(sizes):
     assert (found.batches, found.instructions) == (3, 3)
 
 
+def test_cycles_of_a_warm_up_of_more_than_a_block_are_not_counted():
+    # The first is served before it is known when the warm-up ends: at 40, of which 50 remain.
+    times = [np.array([4, 6]), np.array([40]), np.array([90])]
+    options = {"scheduling": "inference_only", "batching": "greedy", "guard_batches": 0}
+    found = simulate_stream(program(10), program(3), times, rows=1, warm_up=2, **options)
+    assert (found.requests, found.mean_latency_cycles, found.batches) == (2, 10.0, 4)
+    assert (found.window_cycles, found.inference_cycles, found.idle_cycles) == (50, 10, 40)
+
+
 def test_no_block_is_no_request():
     found = stream_queue([], batch_s=1.0)
     assert (found.requests, found.batches, found.mean_wait_s, found.mean_latency_s) == (0, 0, 0, 0)
