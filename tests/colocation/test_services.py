@@ -68,6 +68,12 @@ def test_each_service_has_its_own_programs_by_hand():
     ]
 
 
+def test_a_service_without_a_target_comes_after_all_that_have_one():
+    services = [one_by_one(program(10)), one_by_one(program(10), target_cycles=10**9)]
+    found = serve(services, [[0, 5, 90], [0, 6]], order="deadline")
+    assert [each.tolist() for each in found] == [[30, 40, 100], [10, 20]]
+
+
 def test_bodies_that_repeat_by_hand():
     def bodies(text):
         table = np.array([[ord(letter)] for letter in text])
