@@ -58,10 +58,8 @@ def priority(state: State) -> Action:
 
 def fair(state: State) -> Action:
     """Instructions in turn where both can issue; the guard stops training."""
-    if state.inference_ready and (state.guarded or not state.inference_last):
-        return Action.INFER
-    train = _train_unless_guarded(state)
-    return Action.INFER if train is Action.WAIT and state.inference_ready else train
+    trains = state.training_ready and state.inference_last and not state.guarded
+    return Action.TRAIN if trains else priority(state)
 
 
 def software(state: State) -> Action:

@@ -13,8 +13,9 @@ Record = Any  # one of Records; compiled code reads and writes its fields
 NEVER: Final = 2**62  # cycle: later than any event
 
 
-def _integers(names: str) -> np.dtype[np.void]:
-    return np.dtype([(name, np.int64) for name in names.split()])
+def _integers(names: str) -> np.dtype[Any]:
+    # np.record: with NUMBA_DISABLE_JIT=1 the kernels run as Python, which reads fields as they do.
+    return np.dtype((np.record, [(name, np.int64) for name in names.split()]))
 
 
 #: A row of a program: the columns of `Program.table`, and the row that comes after it; rows of the

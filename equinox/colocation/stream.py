@@ -48,7 +48,8 @@ def simulate_stream(
 
     `blocks` hold rising whole cycles. The first `warm_up` requests are left out of latencies;
     cycles are counted from the arrival of the one after them to the last arrival, or from and to
-    when the simulation learns of these, if that is later: with a queue of more than a block.
+    when the simulation learns of these, if that is later: with a queue of more than a block. With
+    nothing to measure the window is one cycle.
 
     Raises:
         ValueError: as `simulate`; or `scheduling` is "training_only", which serves no request.
@@ -66,12 +67,13 @@ def simulate_stream(
     state = first_state([service], training, scheduling=scheduling, order="listed", window=window)
     machine, tally, total, seen = state.machine, new_tally(), 0, 0
     left = start = completion = np.empty(0, np.int64)
-    for block, ends in mark_last(blocks):
+    for block, ends in mark_last(block for block in blocks if len(block)):
         new = np.full(len(block), records.NEVER)
         arrival = whole_cycles(np.concatenate([left, block]))
         start, completion = np.concatenate([start, new]), np.concatenate([completion, new])
-        if machine["begin"] == window[0] and warm_up < seen + len(arrival):
-            machine["begin"] = max(machine["now"], arrival[warm_up - seen])
+        if machine["begin"] == window[0] and (ends or warm_up < seen + len(arrival)):
+            first = min(warm_up - seen, len(arrival) - 1)
+            machine["begin"] = max(machine["now"], arrival[first])
         if ends:
             machine["end"] = max(machine["now"], machine["begin"] + 1, arrival[-1])
         state.services["known"], state.services["open"] = len(arrival), not ends

@@ -2,11 +2,14 @@
 
 from dataclasses import asdict
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from equinox.accelerator import load_technology
-from equinox.colocation import simulate_design
+from equinox.accelerator import Accelerator, load_technology
+from equinox.colocation import Poisson, Program, simulate_design
+from equinox.colocation.simulation import Outcome
+from equinox.colocation.site import Power, Site
 from equinox.config.colocation import Colocation, Fleet, MixedService, Sensitivity, Sharing
 
 FLEET = Fleet(
@@ -90,6 +93,19 @@ def design(name, rows, arrays):
     }
 
 
+def program(mmu, simd=0, load=0, depends=False, size=1, drain=0):
+    ones = np.ones(size, np.int64)
+    return Program(
+        mmu_cycles=ones * mmu,
+        simd_cycles=ones * simd,
+        load_cycles=ones * load,
+        depends=np.full(size, depends),
+        count=ones,
+        drain_cycles=drain,
+        op=1000,
+    )
+
+
 @pytest.fixture(scope="session")
 def designs():
     return pd.DataFrame([design("500us", 86, 2), design("dedicated_training", 43, 8)])
@@ -116,6 +132,59 @@ def simulate_parts(designs):
 def simulate_one(simulate_parts):
     """Return the rows of the table colocation under a config."""
     return lambda config: simulate_parts(config)["colocation"]
+
+
+@pytest.fixture(scope="session")
+def outcome_by_hand():
+    """Return four requests, the second and third complete in the window, from 200 to 1000."""
+    return Outcome(
+        arrival_cycle=np.array([0, 100, 500, 1000]),
+        start_cycle=np.array([10, 100, 500, 1000]),
+        completion_cycle=np.array([200, 400, 1000, 1500]),
+        inference_cycles=100,
+        padding_cycles=60,
+        training_cycles=400,
+        stalled_cycles=80,
+        idle_cycles=160,
+        window_cycles=800,
+        training_iterations=4.0,
+        training_op_per_cycle=0.5,
+        batches=3,
+        instructions=20,
+    )
+
+
+@pytest.fixture(scope="session")
+def site_by_hand(outcome_by_hand):
+    """Return a machine of 4 rows at 1 GHz with small programs; load 1 is 4 requests in 1000 ns."""
+    return Site(
+        machine=Accelerator(
+            encoding="hbfp8_16",
+            arrays=2,
+            rows=4,
+            columns=4,
+            width=8,
+            frequency_hz=1e9,
+            voltage_v=0.9,
+            sram_byte=2**20,
+            dram_byte_per_s=1e12,
+            pipeline_cycles=0,
+            simd_latency_cycles=0,
+            simd_op_per_cycle=1000.0,
+        ),
+        inference=program(10, load=5, size=90),
+        shortened=tuple(program(size, size=90) for size in (4, 6, 8, 10)),
+        training=program(20, load=10, size=5),
+        training_batch=8,
+        op_per_request=100,
+        service_cycles=2000,
+        period_cycles=1000,
+        alone=outcome_by_hand,
+        dedicated_op_per_s=2e9,
+        arrivals=Poisson(),
+        resident=False,
+        power=Power(steady_w=10.0, busy_w=40.0, dram_w=20.0),
+    )
 
 
 @pytest.fixture(scope="session")

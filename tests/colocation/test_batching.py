@@ -11,6 +11,8 @@ def test_each_batching_is_a_timeout():
     assert batch_timeout("greedy", 3.0) == 0
     assert batch_timeout("adaptive", 3.0) == batch_timeout("shortened", 3.0) == 3.0
     assert batch_timeout("adaptive_4x", 3.0) == 12.0
+    assert batch_timeout("adaptive", 0.0) == 0.0
+    assert batch_timeout("adaptive", 0.5) == 0.5
     assert batch_timeout("full", 3.0) == inf
 
 

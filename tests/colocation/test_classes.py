@@ -49,5 +49,8 @@ def test_worked_example():
 
 
 def test_a_service_time_of_nothing_is_an_error():
+    for times in ((-1, 1), (1, -1), (1, 0)):
+        with pytest.raises(ValueError, match="they must be positive"):
+            simulate_priority_queue([], [], first_service_s=times[0], second_service_s=times[1])
     with pytest.raises(ValueError, match="service times are 0 and 1; they must be positive"):
         simulate_priority_queue([], [], first_service_s=0, second_service_s=1)

@@ -3,12 +3,97 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from equinox.colocation import simulate_fleet
+from equinox.colocation.balancers import BALANCERS
 from equinox.colocation.fleet import day_load
 from equinox.colocation.replications import summarize_replications
 from equinox.tables import check_table
+
+HERE = {"design": "500us", "workload": "lstm_2048_25", "batching": "adaptive"}
+
+
+def points_by_hand():
+    """Two loads, in the wrong order, of two schedulings; training alone; rows of others."""
+    columns = ("scheduling", "load", "p99_latency_us", "training_relative", "power_w")
+    rows = [
+        ("priority", 0.5, 200.0, 0.4, 60.0),
+        ("priority", 0.25, 100.0, 0.6, 50.0),
+        ("inference_only", 0.5, 180.0, 0.0, 40.0),
+        ("inference_only", 0.25, 90.0, 0.0, 30.0),
+        ("training_only", 0.25, np.nan, 0.9, 70.0),
+    ]
+    mine = pd.DataFrame(rows, columns=columns).assign(**HERE)
+    others = [
+        mine.assign(**{name: "another", "p99_latency_us": 1e9, "training_relative": 0.1})
+        for name in HERE
+    ]
+    return pd.concat([*others, mine], ignore_index=True)
+
+
+def fleet_by_hand(config, designs, points, **changes):
+    """Ten accelerators in four intervals at loads 0.2, 0.4, 0.6 and 0.4; saturated above 0.55."""
+    named = [HERE | {"scheduling": name} for name in ("priority", "inference_only")]
+    saturation = pd.DataFrame(named).assign(saturation_load=0.55)
+    sites = pd.DataFrame([HERE | {"design": "another", "idle_power_w": 1.0}, HERE])
+    sites = sites.drop(columns="batching").fillna({"idle_power_w": 20.0})
+    numbers = {"accelerators": 10, "intervals": 4, "mean_load": 0.4, "peak_to_trough": 3}
+    fleet = replace(config.fleet, **numbers | {"pack_load": 0.5} | changes)
+    designs = designs.assign(power_w=np.where(designs["design"] == "500us", 75.0, 80.0))
+    rows = simulate_fleet(replace(config, fleet=fleet), points, sites, saturation, designs)
+    return rows.set_index(["balancer", "scheduling"]).sort_index()
+
+
+def test_a_day_by_hand(config, designs):
+    rows = fleet_by_hand(config, designs, points_by_hand())
+    # All serve 0.2 each: below the lowest load latency is that of 0.25; training is 0.8 of the
+    # way from 0.9 to 0.6, and power of that from 70 to 50 W. 0.6 is beyond saturation.
+    even = rows.loc[("even", "priority")]
+    assert even["time_h"].tolist() == [0, 6, 12, 18]
+    assert even["load_each"].tolist() == pytest.approx([0.2, 0.4, 0.6, 0.4])
+    assert even["serving"].tolist() == [10] * 4
+    assert even["status"].tolist() == ["ok", "ok", "saturated", "ok"]
+    assert even["p99_latency_us"].tolist() == pytest.approx([100, 160, np.inf, 160])
+    assert even["reclaimed_accelerators"].tolist() == pytest.approx([6.6, 4.8, 0, 4.8])
+    assert even["power_w"].tolist() == pytest.approx([540, 560, 600, 560])
+    assert even["energy_j"].tolist() == pytest.approx([w * 21_600 for w in (540, 560, 600, 560)])
+    # Alone, an accelerator goes from 20 W at rest to 30 and 40; a dedicated one draws 80.
+    apart = [280 + 6.6 * 80, 360 + 4.8 * 80, 400, 360 + 4.8 * 80]
+    assert even["separate_power_w"].tolist() == pytest.approx(apart)
+    # As few as can serve 0.5 each: 4, 8, all and 8; the others train at 0.9 for 70 W.
+    pack = rows.loc[("pack", "priority")]
+    assert pack["serving"].tolist() == [4, 8, 10, 8]
+    assert pack["load_each"].tolist() == pytest.approx([0.5, 0.5, 0.6, 0.5])
+    assert pack["p99_latency_us"].tolist() == pytest.approx([200, 200, np.inf, 200])
+    assert pack["reclaimed_accelerators"].tolist() == pytest.approx([7.0, 5.0, 0, 5.0])
+    assert pack["power_w"].tolist() == pytest.approx([660, 620, 600, 620])
+    apart = [160 + 120 + 7 * 80, 320 + 40 + 5 * 80, 400, 320 + 40 + 5 * 80]
+    assert pack["separate_power_w"].tolist() == pytest.approx(apart)
+    alone = rows.loc[("pack", "inference_only")]
+    assert alone["power_w"].tolist() == pytest.approx([280, 360, 400, 360])
+    assert alone["p99_latency_us"].tolist() == pytest.approx([180, 180, np.inf, 180])
+    assert not alone["reclaimed_accelerators"].any()
+
+
+def test_between_the_simulated_loads_and_saturation_latency_is_unknown(config, designs):
+    points = points_by_hand()
+    row = fleet_by_hand(config, designs, points, mean_load=0.52, peak_to_trough=1).iloc[0]
+    assert row["status"] == "not_simulated"
+    assert np.isnan(row["p99_latency_us"])
+    # Where training alone is not simulated, rest is like the lowest load.
+    points = points[points["scheduling"] != "training_only"]
+    row = fleet_by_hand(config, designs, points).loc[("pack", "priority")].iloc[0]
+    assert row["reclaimed_accelerators"] == pytest.approx(4 * 0.4 + 6 * 0.6)
+    assert row["power_w"] == pytest.approx(4 * 60 + 6 * 50)
+
+
+def test_balancers_by_hand(config):
+    fleet = replace(config.fleet, accelerators=10, pack_load=0.8)
+    load = np.array([0.0, 0.08, 0.081, 0.4, 0.72, 0.8, 1.5])
+    assert BALANCERS["even"](load, fleet).tolist() == [10] * 7
+    assert BALANCERS["pack"](load, fleet).tolist() == [1, 1, 2, 5, 9, 10, 10]
 
 
 @pytest.fixture(scope="module")

@@ -35,11 +35,26 @@ def test_only_what_is_ready_is_chosen(name):
         assert action is not Action.TRAIN or state.training_ready
 
 
+def test_the_numbers_of_actions_are_those_that_the_engine_reads():
+    assert [(action.name, int(action)) for action in Action] == [
+        ("WAIT", 0),
+        ("INFER", 1),  # the bit that tells
+        ("TRAIN", 2),
+    ]
+
+
 def test_priority_prefers_inference_and_fair_takes_turns():
     after_inference = replace(BOTH, inference_last=True)
     assert POLICIES["priority"](after_inference) is Action.INFER
     assert POLICIES["fair"](after_inference) is Action.TRAIN
     assert POLICIES["fair"](BOTH) is Action.INFER
+
+
+@pytest.mark.parametrize("name", ["priority", "fair"])
+def test_nobody_waits_while_inference_or_unguarded_training_is_ready(name):
+    for _, state in states():
+        ready = state.inference_ready or (state.training_ready and not state.guarded)
+        assert (POLICIES[name](state) is Action.WAIT) is not ready
 
 
 @pytest.mark.parametrize("name", ["priority", "fair"])

@@ -65,6 +65,30 @@ def serve_plainly(arrival, duration, timeout, chunk):
     return starts
 
 
+def test_worked_example():
+    # Two at a time, 2 s, one alone 1 s: 0 and 1 from 1 on; 1.5 waits for nobody until 3, and is
+    # alone; training is from 0 to 1 in chunks of half a second.
+    options = {"batch_s": [1.0, 2.0], "max_batch": 2, "batching": "full"}
+    found = simulate_queue([0.0, 1.0, 1.5], training_chunk_s=0.5, **options)
+    assert found.start_s.tolist() == [1.0, 1.0, 3.0]
+    assert found.completion_s.tolist() == [3.0, 3.0, 4.0]
+    assert found.wait_s.tolist() == [1.0, 0.0, 1.5]
+    assert found.latency_s.tolist() == [3.0, 2.0, 2.5]
+    assert (found.busy_s, found.training_s, found.idle_s, found.end_s) == (3.0, 1.0, 0.0, 4.0)
+    assert simulate_queue([0.0, 1.0, 1.5], **options).idle_s == 1.0
+    assert simulate_queue([0.0, 1.0, 1.5], training_chunk_s=0.0, **options).training_s == 1.0
+    # Chunks of 0.4 end at 1.2, when both that came by then begin.
+    longer = simulate_queue([0.0, 1.0, 1.5], training_chunk_s=0.4, **options)
+    assert longer.start_s.tolist() == pytest.approx([1.2, 1.2, 3.2])
+    assert longer.training_s == pytest.approx(1.2)
+
+
+def test_no_request_is_served_before_it_comes_where_chunks_are_rounded():
+    came = 0.9000000000000001  # over 0.1 it is 9, but 9 x 0.1 is less
+    found = simulate_queue([came], batch_s=1.0, training_chunk_s=0.1)
+    assert found.start_s[0] == found.training_s == 10 * 0.1
+
+
 eighths = st.integers(0, 40).map(lambda count: count / 8)
 
 
@@ -97,6 +121,10 @@ def test_starts_when_a_plain_loop_starts(gaps, duration, timeout, chunk):
         ({"batch_s": [1.0, 2.0]}, "give one number, or 1 of them"),
         ({"batching": "ful"}, "batching is 'ful'; policies are greedy, full, adaptive"),
         ({"max_batch": 0}, "max_batch is 0"),
+        ({"arrival_s": [-0.5, 1.0]}, "arrival_s starts at -0.5"),
+        ({"batch_s": -1.0}, "durations must be finite and not negative"),
+        ({"batch_s": inf}, "durations must be finite and not negative"),
+        ({"training_chunk_s": inf}, "training_chunk_s is inf"),
         ({"training_chunk_s": -1.0}, "training_chunk_s is -1.0"),
     ],
 )

@@ -13,8 +13,10 @@ from equinox.colocation import (
     simulate_priority_queue,
     simulate_services,
 )
+from equinox.colocation.state import repeated_bodies
 
-from .test_simulation import KINDS, arrivals, program
+from .conftest import program
+from .test_simulation import KINDS, arrivals
 
 TRAIN = program(1)
 
@@ -46,6 +48,43 @@ def test_the_oldest_first_is_one_queue():
     )
     assert np.array_equal(np.sort(np.concatenate(found)), alone.completion_cycle)
     assert (queue.completion_cycle >= alone.completion_cycle).all()
+
+
+def test_each_service_has_its_own_programs_by_hand():
+    # Batches of any size of the first take 3 x 10 cycles, of the second 2 x 7, full or not; of the
+    # third 5 for each of up to 3 requests.
+    sizes = [program(5 * size) for size in (1, 2, 3)]
+    services = [
+        Service(programs=program(10, size=3), rows=2, batching="greedy"),
+        Service(programs=program(7, size=2), rows=3, batching="greedy"),
+        Service(programs=sizes, rows=3, batching="greedy"),
+    ]
+    times = [0, 100, 100], [0, 100, 100, 100], [0, 100, 100, 200, 200, 200]
+    found = serve(services, times, window=(0, 300))
+    assert [each.tolist() for each in found] == [
+        [30, 130, 130],
+        [44, 144, 144, 144],
+        [49, 154, 154, 215, 215, 215],
+    ]
+
+
+def test_a_service_without_a_target_comes_after_all_that_have_one():
+    services = [one_by_one(program(10)), one_by_one(program(10), target_cycles=10**9)]
+    found = serve(services, [[0, 5, 90], [0, 6]], order="deadline")
+    assert [each.tolist() for each in found] == [[30, 40, 100], [10, 20]]
+
+
+def test_bodies_that_repeat_by_hand():
+    def bodies(text):
+        table = np.array([[ord(letter)] for letter in text])
+        return [(length, end) for length, end in repeated_bodies(table).tolist()]
+
+    assert bodies("ababc") == [(2, 4), (2, 4), (1, 3), (1, 4), (1, 5)]
+    assert bodies("aaab") == [(1, 3), (1, 3), (1, 3), (1, 4)]
+    assert bodies("a") == [(1, 1)]
+    assert bodies("abcdabcda")[:6] == [(4, 9)] * 5 + [(1, 6)]
+    assert bodies("abcdeabcde") == [(1, row + 1) for row in range(10)]  # longer than is looked for
+    assert bodies("aabaabaab")[0] == (3, 9)  # lasts longer than two rows of one
 
 
 def by_deadline(times, targets, cycles):

@@ -5,23 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from equinox.colocation import POLICIES, Program, Service, simulate, simulate_queue
+from equinox.colocation import POLICIES, Service, simulate, simulate_queue, simulate_services
 from equinox.colocation.state import first_state
 
+from .conftest import program
+
 KINDS = ("inference", "padding", "training", "stalled", "idle")
-
-
-def program(mmu, simd=0, load=0, depends=False, size=1, drain=0):
-    ones = np.ones(size, np.int64)
-    return Program(
-        mmu_cycles=ones * mmu,
-        simd_cycles=ones * simd,
-        load_cycles=ones * load,
-        depends=np.full(size, depends),
-        count=ones,
-        drain_cycles=drain,
-        op=1000,
-    )
 
 
 def arrivals(gap, count=20_000, seed=0):
@@ -42,6 +31,49 @@ def test_worked_example():
     assert outcome.latency_cycles.tolist() == [31]
     assert [getattr(outcome, f"{kind}_cycles") for kind in KINDS] == [10, 10, 30, 0, 0]
     assert outcome.training_iterations == 10
+    assert (outcome.batches, outcome.instructions) == (1, 2 + 10)
+    assert outcome.training_op_per_cycle == 10 * 1000 / 50
+
+
+def test_the_window_is_by_default_from_0_to_the_last_arrival_of_all():
+    # of batches at 5 and at 30, the second is out of the window
+    infer, options = program(10), {"rows": 1, "batching": "greedy"}
+    outcome = simulate(infer, program(3), [5, 30], scheduling="inference_only", **options)
+    assert (outcome.window_cycles, outcome.inference_cycles, outcome.idle_cycles) == (30, 10, 20)
+    services = [Service(programs=infer, **options)] * 3
+    served, cycles = simulate_services(services, program(3), [[1, 2], [7, 40, 41], []])
+    assert cycles.window_cycles == 41
+    assert [len(each.completion_cycle) for each in served] == [2, 3, 0]
+    assert [each.arrival_cycle.tolist() for each in served] == [[1, 2], [7, 40, 41], []]
+    assert cycles.batches == 5
+
+
+def test_without_arrivals_a_window_must_be_given():
+    with pytest.raises(ValueError, match=r"window is \(0, 0\)"):
+        simulate(program(10), program(3), [], rows=1)
+
+
+def test_padding_of_services_is_of_the_rows_of_each():
+    # one request of 2 rows, and one of 4, 10 cycles each: a half and three quarters are padding
+    services = [Service(programs=program(10), rows=rows, batching="greedy") for rows in (2, 4)]
+    options = {"scheduling": "inference_only", "window": (0, 50)}
+    _, cycles = simulate_services(services, program(3), [[0], [0]], **options)
+    assert (cycles.inference_cycles, cycles.padding_cycles) == (5 + 10 // 4, 5 + 8)
+    assert cycles.idle_cycles == 30
+
+
+def test_training_alone_leaves_requests_out():
+    options = {"rows": 1, "scheduling": "training_only", "window": (0, 30)}
+    outcome = simulate(program(10), program(3), [5, 9], **options)
+    assert len(outcome.completion_cycle) == len(outcome.arrival_cycle) == 0
+    assert (outcome.training_cycles, outcome.batches) == (30, 0)
+
+
+def test_there_are_arrivals_for_each_service():
+    service = Service(programs=program(1), rows=1)
+    for services, arrivals_of_each in (([], []), ([service], []), ([service], [[1], [2]])):
+        with pytest.raises(ValueError, match=f"{len(services)} services, {len(arrivals_of_each)} "):
+            simulate_services(services, program(1), arrivals_of_each)
 
 
 @pytest.mark.parametrize("scheduling", POLICIES)
@@ -121,6 +153,8 @@ def test_the_guard_keeps_latency_bounded_where_fair_turns_would_not():
         ({"rows": 0}, "rows is 0"),
         ({"guard_batches": -1}, "guard_batches is -1"),
         ({"window": (5, 5)}, "window is"),
+        ({"window": (-1, 5)}, "window is"),
+        ({"arrival_cycle": [-1, 5]}, "whole numbers of cycles"),
         ({"arrival_cycle": [0.5]}, "whole numbers of cycles"),
         ({"scheduling": "fifo"}, "scheduling is 'fifo'"),
         ({"training": replace(program(1), drain_cycles=3)}, "drain in 0 and 3 cycles"),

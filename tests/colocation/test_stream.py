@@ -19,8 +19,9 @@ from equinox.colocation.arrivals import take
 from equinox.colocation.metrics import summarize_latency
 from equinox.colocation.simulation import Cycles
 
+from .conftest import program
 from .test_engine import cases
-from .test_simulation import arrivals, program
+from .test_simulation import arrivals
 
 SERVING = [name for name in POLICIES if name != "training_only"]
 
@@ -79,6 +80,73 @@ def test_blocks_change_nothing_in_a_queue(count, sizes, max_batch, batching, chu
     assert streamed.end_s == at_once.end_s
     assert (streamed.busy_s, streamed.training_s) == (at_once.busy_s, at_once.training_s)
     assert streamed.mean_wait_s == pytest.approx(at_once.wait_s.mean())
+
+
+@pytest.mark.parametrize("sizes", [[1, 1, 1, 1], [2, 1, 1], [1, 3], [3, 1], []])
+@pytest.mark.parametrize(("batching", "starts"), [("greedy", (0, 1)), ("adaptive", (0.25, 1.25))])
+def test_a_queue_in_blocks_by_hand(sizes, batching, starts):
+    # The first is served alone, or with that of 0.25; then all others: who is known decides not.
+    times = np.array([0.0, 0.25, 0.5, 0.75])
+    options = {"batch_s": 1.0, "max_batch": 3, "batching": batching, "timeout_s": 0.25}
+    found = stream_queue(cut(times, sizes), **options)
+    first = 1 if batching == "greedy" else 2
+    waits = np.array([starts[0]] * first + [starts[1]] * (4 - first)) - times
+    assert found.mean_wait_s == waits.mean()
+    assert found.mean_latency_s == waits.mean() + 1
+    assert (found.requests, found.batches) == (4, 2)
+    assert (found.busy_s, found.end_s) == (2.0, starts[1] + 1)
+    assert (found.idle_s, found.training_s) == (starts[0], 0.0)
+    later = stream_queue(cut(times, sizes), warm_up=3, **options)
+    assert (later.requests, later.mean_wait_s) == (1, waits[3])
+    assert later.wait_quantile_s(0.5) == pytest.approx(waits[3], rel=0.0005)
+    assert (later.busy_s, later.end_s) == (found.busy_s, found.end_s)
+    trained = stream_queue(cut(times, sizes), training_chunk_s=0.125, **options)
+    assert (trained.training_s, trained.idle_s) == (starts[0], 0.0)
+
+
+@pytest.mark.parametrize("warm_up", [2, 5])
+def test_a_warm_up_of_all_requests_or_more_ends_and_measures_nothing(warm_up):
+    times, options = [np.array([0]), np.array([5])], {"rows": 1, "batching": "greedy"}
+    found = simulate_stream(program(10), program(7, load=3), times, warm_up=warm_up, **options)
+    assert (found.requests, found.mean_latency_cycles, found.window_cycles) == (0, 0.0, 1)
+    assert found.batches == 2
+
+
+def test_one_request_is_measured_in_one_cycle_and_no_block_in_none():
+    infer, train = program(10), program(3)
+    for blocks in ([np.array([7])], [np.array([]), np.array([7]), np.array([])]):
+        found = simulate_stream(infer, train, blocks, rows=1, scheduling="inference_only")
+        assert (found.requests, found.mean_latency_cycles) == (1, 10.0)
+        assert (found.window_cycles, found.inference_cycles, found.idle_cycles) == (1, 1, 0)
+    for blocks in ([], [np.array([])]):
+        found = simulate_stream(infer, train, blocks, rows=1)
+        assert (found.requests, found.mean_latency_cycles, found.batches) == (0, 0.0, 0)
+
+
+@pytest.mark.parametrize("sizes", [[1, 1, 1], [2, 1], []])
+def test_a_machine_in_blocks_by_hand(sizes):
+    # One at a time, 10 cycles each: from 4, 14 and 40 on; measured are the last two, from 6 to 40.
+    times = np.array([4, 6, 40])
+    options = {"rows": 1, "scheduling": "inference_only", "batching": "greedy", "warm_up": 1}
+    found = simulate_stream(program(10), program(3), cut(times, sizes), **options)
+    assert (found.requests, found.mean_latency_cycles) == (2, (18 + 10) / 2)
+    assert found.latency_quantile_cycles(0.5) == pytest.approx(10, rel=0.0005)
+    assert (found.window_cycles, found.inference_cycles, found.idle_cycles) == (34, 18, 16)
+    assert (found.batches, found.instructions) == (3, 3)
+
+
+def test_cycles_of_a_warm_up_of_more_than_a_block_are_not_counted():
+    # The first is served before it is known when the warm-up ends: at 40, of which 50 remain.
+    times = [np.array([4, 6]), np.array([40]), np.array([90])]
+    options = {"scheduling": "inference_only", "batching": "greedy", "guard_batches": 0}
+    found = simulate_stream(program(10), program(3), times, rows=1, warm_up=2, **options)
+    assert (found.requests, found.mean_latency_cycles, found.batches) == (2, 10.0, 4)
+    assert (found.window_cycles, found.inference_cycles, found.idle_cycles) == (50, 10, 40)
+
+
+def test_no_block_is_no_request():
+    found = stream_queue([], batch_s=1.0)
+    assert (found.requests, found.batches, found.mean_wait_s, found.mean_latency_s) == (0, 0, 0, 0)
 
 
 def blocks(count):

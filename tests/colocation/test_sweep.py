@@ -6,7 +6,133 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from equinox.colocation import simulate
+from equinox.colocation.sweep import (
+    latency_us,
+    measure_work,
+    run_load,
+    same_batching,
+    sweep_loads,
+)
 from equinox.tables import check_table
+
+
+def test_work_by_hand(site_by_hand, outcome_by_hand):
+    found = measure_work(site_by_hand, outcome_by_hand)
+    # Of 800 ns, with shares 0.2 of batches and 0.5 of training. Loads: 3 batches of 450 cycles
+    # until the last is complete at 1500, and 50 in 100 cycles of training.
+    busy, dram = 0.2 + 0.5, 3 * 450 / 1500 + 0.5 * 50 / 100
+    request_w, sample_w = 0.2 * (40 + 10 / busy) + 0.9 * 20, 0.5 * (40 + 10 / busy) + 0.25 * 20
+    assert found == pytest.approx(
+        {
+            "inference_op_per_s": 2 * 100 / 800e-9,
+            "training_op_per_s": 0.5e9,
+            "training_relative": 0.25,
+            "inference_share": 0.125,
+            "padding_share": 0.075,
+            "training_share": 0.5,
+            "stalled_share": 0.1,
+            "idle_share": 0.2,
+            "dram_share": 1.0,  # 1.15
+            "power_w": 10 + busy * 40 + dram * 20,
+            "energy_per_request_j": request_w * 800e-9 / 2,
+            "energy_per_sample_j": sample_w * 800e-9 / (4 * 8),
+        }
+    )
+    fewer = measure_work(site_by_hand, replace(outcome_by_hand, batches=1))
+    assert fewer["dram_share"] == pytest.approx(0.3 + 0.25)
+
+
+def test_no_work_has_no_energy(site_by_hand, outcome_by_hand):
+    kinds = ("inference", "padding", "training", "stalled")
+    none = dict.fromkeys((f"{kind}_cycles" for kind in kinds), 0)
+    none |= dict.fromkeys(("arrival_cycle", "completion_cycle"), np.array([], np.int64))
+    rest = {"idle_cycles": 800, "training_iterations": 0.0, "training_op_per_cycle": 0.0}
+    found = measure_work(site_by_hand, replace(outcome_by_hand, batches=0, **none, **rest))
+    assert (found["power_w"], found["dram_share"], found["idle_share"]) == (10.0, 0.0, 1.0)
+    assert np.isnan([found["energy_per_request_j"], found["energy_per_sample_j"]]).all()
+    assert found["inference_op_per_s"] == 0
+
+
+def test_latencies_after_the_warm_up_are_in_us(site_by_hand, outcome_by_hand):
+    assert latency_us(site_by_hand, outcome_by_hand, 0.3) == pytest.approx([0.3, 0.5, 0.5])
+    assert latency_us(site_by_hand, outcome_by_hand, 0.0) == pytest.approx([0.2, 0.3, 0.5, 0.5])
+
+
+#: Changes of the config, scheduling, load, and requests before the share 0.1 of a warm-up is added.
+LENGTHS = [
+    ({}, "priority", 0.5, 2000),  # requests / (1 - load)
+    ({}, "priority", 0.9, 4000),  # but 4 times as many at most
+    ({}, "priority", 1.0, 4000),
+    ({}, "priority", 1.5, 4000),
+    ({"batches": 700}, "priority", 0.5, 2800),  # of 4
+    # An iteration takes 200 ns, in which 0.4 requests come.
+    ({"iterations": 9000}, "priority", 0.5, 3600),
+    ({"iterations": 9000}, "inference_only", 0.5, 2000),
+]
+
+
+@pytest.mark.parametrize(("change", "scheduling", "load", "measured"), LENGTHS)
+@pytest.mark.parametrize("batching", ["adaptive", "shortened"])
+def test_a_run_by_hand(config, site_by_hand, change, scheduling, load, measured, batching):
+    changed = replace(config, adaptive_timeout=0.3, guard_batches=1.5, **change)
+    found = run_load(changed, site_by_hand, batching, scheduling, load, 3)
+    count = int(np.ceil(measured / 0.9))
+    times_s = site_by_hand.arrivals.times_s(
+        count, request_per_s=load * 4e6, generator=np.random.default_rng(3)
+    )
+    arrival = np.ceil(times_s * 1e9)
+    programs = site_by_hand.shortened if batching == "shortened" else site_by_hand.inference
+    expected = simulate(
+        programs,
+        site_by_hand.training,
+        arrival,
+        rows=4,
+        scheduling=scheduling,
+        batching=batching,
+        timeout_cycles=600,
+        guard_batches=1.5,
+        window=(int(arrival[count // 10]), int(arrival[-1])),
+    )
+    assert found.completion_cycle.tolist() == expected.completion_cycle.tolist()
+    assert found.training_cycles == expected.training_cycles
+    assert found.window_cycles == expected.window_cycles
+
+
+def test_batchings_that_are_the_same_by_hand(config, site_by_hand):
+    one_size = replace(site_by_hand, shortened=site_by_hand.shortened[:1])
+    one_row = replace(one_size, machine=replace(site_by_hand.machine, rows=1))
+    full_first = replace(config, batchings=("full", "shortened"))
+    assert same_batching(config, site_by_hand, "shortened") == "shortened"
+    assert same_batching(config, one_size, "shortened") == "adaptive"
+    assert same_batching(config, one_size, "full") == "full"
+    assert same_batching(full_first, one_size, "shortened") == "shortened"
+    assert same_batching(full_first, one_row, "shortened") == "full"
+
+
+def test_above_saturation_latencies_are_infinite_and_at_it_they_are_not(config, site_by_hand):
+    # A batch of 900 cycles and a load of 1 at 4 requests in 1000: both loads are kept up with.
+    own = replace(config, batchings=("adaptive", "full"), schedulings=("priority", "training_only"))
+    limits = {("adaptive", "priority"): 0.2, ("full", "priority"): 0.1}
+    rows = sweep_loads(own, site_by_hand, limits).set_index(["batching", "scheduling", "load"])
+    names = ["mean_latency_us", "p50_latency_us", "p99_latency_us", "p999_latency_us"]
+    grows = np.isinf(rows[names]).all(axis=1).groupby(level=[0, 1, 2]).all()
+    assert list(grows[grows].index) == [
+        ("adaptive", "priority", 0.8),
+        ("full", "priority", 0.2),
+        ("full", "priority", 0.8),
+    ]
+    assert np.isfinite(rows.loc[("adaptive", "priority", 0.2), names]).all().all()
+    assert np.isinf(rows.loc[("full", "priority"), "mean_latency_us_high"]).all()
+    assert np.isfinite(rows.loc[("full", "priority"), "mean_latency_us_low"]).all()
+    alone = rows.loc[("full", "training_only")]
+    assert (alone["requests"] == 4).all()  # what stands in for training alone here
+    assert (alone["training_relative"] == 0.25).all()
+    assert (rows["service_time_us"] == 2.0).all()
+    assert (rows["weights"] == "streamed").all()
+    assert rows.loc[("adaptive", "priority", 0.2), "requests"].tolist() == [1251, 1251]
+    default = sweep_loads(replace(own, loads=(0.5, 1.0), seeds=(0,)), site_by_hand, {})
+    assert np.isfinite(default["p99_latency_us"]).all()  # load 1 is not above 1
 
 
 def test_the_rows_fit_the_table_and_are_all_combinations(colocation):

@@ -107,6 +107,7 @@ TARGETS: Mapping[str, Target] = {
         "equinox.colocation.engine",
         *_STEPPED,
         "test_services.py::test_deadlines_are_met_in_their_order",
+        "test_stream.py::test_a_machine_in_blocks_by_hand",
     ),
     "periods": _target("equinox.colocation.periods", "test_periods.py", *_STEPPED),
     "records": _target("equinox.colocation.records", "test_periods.py", *_STEPPED),
@@ -125,7 +126,10 @@ TARGETS: Mapping[str, Target] = {
     ),
     "state": _target(
         "equinox.colocation.state",
-        *("test_simulation.py", "test_services.py", "test_engine.py"),
+        "test_simulation.py",
+        "test_services.py",
+        "test_stream.py::test_a_machine_in_blocks_by_hand",
+        "test_engine.py",
         cached=True,
     ),
     "stream": _target(
