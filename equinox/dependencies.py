@@ -52,19 +52,18 @@ def source_stamp(graph: grimp.ImportGraph, modules: Sequence[str], folder: Path)
     content, time_ns = "".join(lines), max(path.stat().st_mtime_ns for path in files)
     stamp = folder / "+".join(modules)
     if not (stamp.exists() and stamp.read_text() == content):
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f".{stamp.name}.{os.getpid()}"  # jobs of a cluster do this at once
-        partial.write_text(content)
-        partial.replace(stamp)
+        with written_whole(stamp) as partial:  # jobs of a cluster do this at once
+            partial.write_text(content)
     os.utime(stamp, ns=(time_ns, time_ns))
     return str(stamp)
 
 
-def argument_file(arguments: Iterable[str], path: Path) -> str:
-    """Write `arguments` to `path`, one a line, and return how a command is given them: `@path`.
+def argument_file(arguments: Iterable[str], folder: Path) -> str:
+    """Write `arguments` to a file in `folder`, one a line; return how a command has it: `@path`.
 
     A command of a shell holds 128 kB on Linux, some 3,000 names of files. Commands that take such
-    a file have `fromfile_prefix_chars="@"`.
+    a file have `fromfile_prefix_chars="@"`. It is named after its content, so that another run,
+    even a dry one, leaves it as the command expects it.
 
     Raises:
         ValueError: an argument has more than one line.
@@ -72,9 +71,10 @@ def argument_file(arguments: Iterable[str], path: Path) -> str:
     lines = list(arguments)
     broken = next((line for line in lines if len(line.splitlines()) != 1), None)
     if broken is not None:
-        raise ValueError(f"{broken!r} is not one line; {path} has an argument on each")
+        raise ValueError(f"{broken!r} is not one line; a file in {folder} has an argument on each")
     content = "".join(f"{line}\n" for line in lines)
-    if not (path.exists() and path.read_text() == content):
+    path = folder / hashlib.sha256(content.encode()).hexdigest()[:16]
+    if not path.exists():
         with written_whole(path) as partial:
             partial.write_text(content)
     return f"@{path}"

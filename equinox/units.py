@@ -37,7 +37,8 @@ _UNITS: Final = {
     "1": (1.0, "1"),
 }
 
-#: Of people, for the units of claims, and for the endings of names, longest first.
+#: How people write the units of claims, and the endings of names; one that another ends with
+#: comes after it.
 UNIT_SIGNS: Final = {"percent": "%", "percentage_points": "points", "perplexity": "", "x": "×"}
 _ENDINGS: Final = {
     "j_per_byte_mm": "J/B/mm",

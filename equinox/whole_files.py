@@ -4,7 +4,7 @@ import glob
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -44,7 +44,8 @@ def _remove_left(path: Path) -> None:
     for left in path.parent.glob(_partial(Path(glob.escape(path.name)), "*").name):
         process = left.name.split(".")[-2]
         if process.isdecimal() and not _is_alive(int(process)):
-            left.unlink(missing_ok=True)
+            with suppress(OSError):  # another user's, in a folder where only they may
+                left.unlink()
 
 
 def _is_alive(process: int) -> bool:

@@ -1,6 +1,7 @@
 """A job depends on the code it rests on, and on no other."""
 
 import os
+from pathlib import Path
 
 import grimp
 import pytest
@@ -75,15 +76,16 @@ def test_a_figure_without_tables_is_named(tmp_path):
         figure_tables(tmp_path)
 
 
-def test_a_file_of_arguments_has_one_a_line_and_is_written_when_they_change(tmp_path):
-    path = tmp_path / "folder" / "given"
-    assert argument_file(["a b", "-c"], path) == f"@{path}"
+def test_a_file_of_arguments_has_one_a_line_and_stays_when_others_are_asked_for(tmp_path):
+    given = argument_file(["a b", "-c"], tmp_path / "folder")
+    path = Path(given.removeprefix("@"))
     assert path.read_text() == "a b\n-c\n"
     os.utime(path, (1, 1))
-    argument_file(["a b", "-c"], path)
+    assert argument_file(["a b", "-c"], tmp_path / "folder") == given
     assert path.stat().st_mtime == 1
-    argument_file(["a b"], path)
-    assert path.read_text() == "a b\n"
+    other = argument_file(["a b"], tmp_path / "folder")
+    assert Path(other.removeprefix("@")).read_text() == "a b\n"
+    assert path.read_text() == "a b\n-c\n"
     for wrong in ("a\nb", ""):
         with pytest.raises(ValueError, match="is not one line"):
-            argument_file([wrong], path)
+            argument_file([wrong], tmp_path / "folder")

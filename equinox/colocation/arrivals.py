@@ -45,6 +45,15 @@ def take(blocks: Iterator[Times], count: int) -> Iterator[Times]:
         yield block
 
 
+def take_until(blocks: Iterator[Times], end_s: float) -> Times:
+    """Return the times of `blocks`, which rise, up to `end_s`."""
+    taken = [next(blocks)]
+    while taken[-1][-1] <= end_s:
+        taken.append(next(blocks))
+    times = np.concatenate(taken)
+    return times[: np.searchsorted(times, end_s, side="right")]
+
+
 def mark_last(blocks: Iterable[NDArray[Any]]) -> Iterator[tuple[NDArray[Any], bool]]:
     """Return each of `blocks`, and whether it is the last."""
     rest = iter(blocks)

@@ -103,7 +103,7 @@ def keeps_weights(machine: Accelerator, workload: Workload) -> bool:
 
 
 def activation_byte(machine: Accelerator, workload: Workload) -> float:
-    """Return the activations of the requests that share the array, at the largest layer.
+    """Return the bytes of the activations of the requests that share the array, at most in a layer.
 
     Those are all of a batch where a request has a row; where it has many, requests follow each
     other.

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
-from math import ceil, nan
+from math import ceil, isnan, nan
 from typing import Any, Final, final
 
 import numpy as np
@@ -13,9 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from equinox.accelerator import Technology, Workload
+from equinox.colocation.arrivals import take_until
 from equinox.colocation.metrics import summarize_latency
 from equinox.colocation.replications import summarize_replications
-from equinox.colocation.search import bisect_load, keeps_up
+from equinox.colocation.search import STEPS, bisect_load, keeps_up
 from equinox.colocation.simulation import Cycles, Served, simulate_services
 from equinox.colocation.site import DEDICATED, find_design
 from equinox.colocation.sweep import MOST, cycle_shares, name_latencies
@@ -91,11 +92,11 @@ def run_mix(
     load: float,
     seed: int,
 ) -> Mixed:
-    """Return a run of `tenants` at `load`.
+    """Return a run of `tenants` at `load`, of the saturation of all.
 
     It is as long as the service that needs most time does: for the requests, batches and training
-    iterations that `sweep.run_load` measures of it. It ends when the arrivals of one of them do.
-    Runs of one seed have the same arrivals, but for their rate.
+    iterations that `sweep.run_load` measures of it; all have arrivals until it ends. Runs of one
+    seed have the same arrivals, but for their rate.
     """
     site = tenants[0].site
     hz, alone = site.machine.frequency_hz, site.alone
@@ -112,10 +113,9 @@ def run_mix(
     generators = np.random.default_rng(seed).spawn(len(tenants))
     arrivals = []
     for rate, generator in zip(rates, generators, strict=True):
-        count = ceil(rate * duration_s)
-        times_s = site.arrivals.times_s(count, request_per_s=rate, generator=generator)
-        arrivals.append(np.ceil(times_s * hz).astype(np.int64))
-    end = min(int(cycles[-1]) for cycles in arrivals)
+        blocks = site.arrivals.blocks_s(request_per_s=rate, generator=generator)
+        arrivals.append(np.ceil(take_until(blocks, duration_s) * hz).astype(np.int64))
+    end = ceil(duration_s * hz)
     window = (int(end * config.warm_up), end)
     served, cycles = simulate_services(
         [tenant.service for tenant in tenants],
@@ -134,8 +134,10 @@ def find_saturation(
     """Return for each service the highest load of the mix at which its queue does not grow.
 
     To `config.load_tolerance`, in runs of the first seed, as `search.saturation_load` for one
-    service alone; NaN if there is none.
+    service alone. The search begins at `HIGHEST`, or at the highest load of the table if that is
+    more; NaN if it grows at all that is asked for, down to a 64th of that.
     """
+    high = max(HIGHEST, *config.sharing.loads)
 
     @cache
     def keep_up(load: float) -> list[bool]:
@@ -143,12 +145,14 @@ def find_saturation(
         run = run_mix(config, tenants, order=order, scheduling=scheduling, load=load, seed=seed)
         return [keeps_up(each.arrival_cycle, each.completion_cycle) for each in run.served]
 
-    def limit(place: int) -> float:
+    def limit(place: int, most: float) -> float:
         return bisect_load(
-            lambda load: keep_up(load)[place], high=HIGHEST, tolerance=config.load_tolerance
+            lambda load: keep_up(load)[place], high=most, tolerance=config.load_tolerance
         )
 
-    return [limit(place) for place in range(len(tenants))]
+    found = [limit(place, high) for place in range(len(tenants))]
+    # One that cannot even keep up at the lowest step.
+    return [limit(place, high / STEPS) if isnan(load) else load for place, load in enumerate(found)]
 
 
 def judge_targets(points: pd.DataFrame) -> NDArray[np.str_]:

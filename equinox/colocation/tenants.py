@@ -66,7 +66,7 @@ def divide_sram(machine: Accelerator, workloads: Sequence[Workload]) -> list[flo
     """Return the bytes of SRAM that each of `workloads` has on a machine that they share.
 
     In their order, the weights of each stay where they fit beside those that stay already and the
-    activations of the service that has most; each has what the others' weights leave.
+    activations of the service that has most (assumed); each has what the others' weights leave.
     """
     activations = [activation_byte(machine, workload) for workload in workloads]
     left = machine.sram_byte - max(activations)
@@ -75,7 +75,10 @@ def divide_sram(machine: Accelerator, workloads: Sequence[Workload]) -> list[flo
         byte = workload.weight_byte(machine.encoding)
         kept.append(byte if byte <= left else 0.0)
         left -= kept[-1]
-    return [max(left, 0.0) + own + byte for own, byte in zip(kept, activations, strict=True)]
+    return [
+        min(max(left, 0.0) + own + byte, machine.sram_byte)
+        for own, byte in zip(kept, activations, strict=True)
+    ]
 
 
 def _make_tenant(

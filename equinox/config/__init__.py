@@ -135,12 +135,12 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Return `base` with the values of `over`: sections key by key, all else replaced.
 
     The entries of `runs` are selections, not sections: an entry in `over` replaces that of `base`
-    as a whole.
+    as a whole. So do `mixes`, all together.
     """
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)
-        if not (isinstance(old, Mapping) and isinstance(value, Mapping)):
+        if key == "mixes" or not (isinstance(old, Mapping) and isinstance(value, Mapping)):
             merged[key] = value
         elif key == "runs":
             merged[key] = {**old, **value}

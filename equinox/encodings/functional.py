@@ -215,10 +215,12 @@ def _round_both(ctx: Any, rows: Tensor, weight: Tensor, operands: Operands) -> t
     The narrow copy of a weight that is small beside the activations is kept; all else that is
     rounded to the same again is, to save memory.
     """
-    ctx.operands, ctx.keeps_weight = operands, _NEGLIGIBLE * weight.numel() <= rows.numel()
+    small = _NEGLIGIBLE * weight.numel() <= rows.numel()
+    ctx.operands, ctx.keeps_weight = operands, small and not operands.is_apart("w")
     x, w = operands.x(rows, brief=True), operands.w(weight, brief=not ctx.keeps_weight)
     save_weight = operands.to_save if ctx.keeps_weight else operands.stash
-    ctx.save_for_backward(operands.stash("x", rows, x), save_weight("w", weight, w))
+    # The weight itself too, so that autograd refuses one that has changed meanwhile.
+    ctx.save_for_backward(operands.stash("x", rows, x), save_weight("w", weight, w), weight)
     return x, w
 
 
@@ -238,7 +240,7 @@ class _Linear(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        rows, weight = ctx.saved_tensors
+        rows, weight, _ = ctx.saved_tensors
         operands: Operands = ctx.operands
         needs_x, needs_w, needs_bias, _ = ctx.needs_input_grad
         rounded = operands.grad(grad, brief=True)
@@ -320,7 +322,7 @@ class _Convolution(Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         operands: Operands = ctx.operands
-        inputs, weight = ctx.saved_tensors
+        inputs, weight, _ = ctx.saved_tensors
         needs_x, needs_w, needs_bias = ctx.needs_input_grad[:3]
         rounded = operands.grad(grad, brief=True)
         back, geometry = torch.ops.aten.convolution_backward, ctx.geometry

@@ -66,7 +66,7 @@ class Operands:
     def stash(self, role: Literal["x", "w"], operand: Tensor, rounded: Tensor) -> Tensor:
         """Return what to save of a brief operand: itself, wherever rounding it again is the same.
 
-        A network so keeps no more for its backward pass than it does without encodings.
+        What is not small is so kept once for the backward pass, as without encodings.
         """
         anew = self.reblocks or self._repeats(role) or self.is_apart(role)
         return operand if anew else rounded

@@ -187,6 +187,11 @@ def test_weights_stay_in_their_order_where_they_fit_beside_each_other(machines):
     assert kept("bert_base_128", "lstm_2048_25", "resnet50") == [False, True, True]
 
 
+def test_nobody_has_more_memory_than_the_machine(machines):
+    machine = replace(machines[0], sram_byte=1e4)
+    assert divide_sram(machine, list(WORKLOADS.values())) == [1e4] * len(WORKLOADS)
+
+
 def test_a_mix_has_each_service_once():
     mixes = '{"odd": [{"workload": "lstm_2048_25"}, {"workload": "lstm_2048_25"}]}'
     rest = '"design": "500us", "batching": "full", "orders": ["listed"], "loads": [0.5]'

@@ -54,6 +54,12 @@ def test_all_mistakes_are_told_at_once(values):
         parse_config(values)
 
 
+def test_mixes_of_services_are_replaced_together():
+    base = {"sharing": {"mixes": {"a": [1], "b": [2]}, "design": "d"}}
+    merged = merge(base, {"sharing": {"mixes": {"c": [3]}}})
+    assert merged == {"sharing": {"mixes": {"c": [3]}, "design": "d"}}
+
+
 def test_sections_merge_key_by_key_and_runs_are_replaced_by_task():
     base = {"a": {"b": 1, "c": {"d": 2}}, "runs": {"mlp": {"fp32": 3, "bf16": 3}, "lstm": {}}}
     over = {"a": {"c": {"f": 3}, "b": None}, "runs": {"mlp": {"fp32": 1}}}

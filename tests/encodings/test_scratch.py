@@ -168,6 +168,31 @@ def test_a_weight_that_is_small_beside_the_activations_is_rounded_once_a_step(
     assert rounded.count((batch, 4, 6, 6)) == 3  # twice activations, once a gradient
 
 
+@pytest.mark.parametrize("batch", [3, 64])
+def test_a_weight_that_changes_before_the_backward_pass_is_refused(batch):
+    model = convert(nn.Conv2d(4, 4, 3, padding=1), NEAREST)
+    loss = model(normal(1, batch, 4, 6, 6)).sum()
+    with torch.no_grad():
+        model.weight.mul_(2.0)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_a_weight_that_the_backward_pass_rounds_otherwise_is_not_rounded_for_it_before(monkeypatch):
+    encoding = derive_encoding("b", base="hbfp8_16", overrides={"w_backward": "hbfp4_16"})
+    model = convert(nn.Conv2d(4, 4, 3, padding=1), encoding)
+    roles: list[str] = []
+    observed = operands.Operands._encode
+
+    def seen(self, role, *arguments, **options):
+        roles.append(role)
+        return observed(self, role, *arguments, **options)
+
+    monkeypatch.setattr(operands.Operands, "_encode", seen)
+    model(normal(1, 64, 4, 6, 6))
+    assert roles == ["x", "w"]
+
+
 @pytest.mark.parametrize("named", ["MALLOC_TRIM_THRESHOLD_", "MALLOC_ARENA_MAX", "GLIBC_TUNABLES"])
 def test_settings_of_malloc_in_the_environment_are_left_alone(monkeypatch, named):
     called: list[tuple[int, int]] = []

@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 from math import ceil
+from multiprocessing import get_context
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -39,13 +40,20 @@ def main() -> None:
         mutants, count = sample_mutants(ROOT / target.path, options.sample, options.seed)
         if options.list:
             print(f"{name}: {count} mutants", flush=True)
-        else:
-            _try_all(name, target, mutants, count)
+            continue
+        # In a process of its own: what it imports must not be there when a target changes it.
+        trial = get_context("fork").Process(target=_try_all, args=(name, target, mutants, count))
+        trial.start()
+        trial.join()
+        if trial.exitcode:
+            sys.exit(trial.exitcode)
 
 
 def _try_all(name: str, target: Target, mutants: list[Mutant], count: int) -> None:
     os.environ["NUMBA_DISABLE_JIT"] = "0" if target.compiled or target.cached else "1"
     warm_up(target)
+    if target.module in sys.modules:
+        sys.exit(f"{name}: {target.module} is imported before its mutants; see BENEATH")
     for _ in range(1 + target.cached):  # the first fills the cache of machine code
         outcome, used_s = outcome_of(target, None, limit_s=600)
         if outcome != "survived":

@@ -55,15 +55,18 @@ def warm_up(target: Target) -> None:
 def outcome_of(target: Target, source: str | None, *, limit_s: int) -> tuple[Outcome, float]:
     """Return whether the tests of `target` notice that its module has another `source`.
 
-    The other number is the processor time that they took, at most `limit_s`.
+    The other number is the processor time that they took, at most `limit_s`; one that waits takes
+    none, and is stopped after ten times that on the clock.
     """
     child = os.fork()
     if child == 0:
         resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s))
+        signal.alarm(10 * limit_s)
         os._exit(_run_tests(target, source))
     _, status, used = os.wait4(child, 0)
     used_s = used.ru_utime + used.ru_stime
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGKILL, signal.SIGXCPU):
+    stops = (signal.SIGKILL, signal.SIGXCPU, signal.SIGALRM)
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in stops:
         return "stopped", used_s
     return "survived" if status == 0 else "killed", used_s
 

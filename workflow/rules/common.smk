@@ -98,9 +98,8 @@ def as_json(record):
 def in_file(given):
     """A parameter that names a file with what `given` says of a job's inputs, an argument a line."""
 
-    def name_file(wildcards, input, output):
-        path = Path(".snakemake", "arguments", output[0].lstrip("/"))
-        return dependencies.argument_file(given(input), path)
+    def name_file(wildcards, input):
+        return dependencies.argument_file(given(input), Path(".snakemake/arguments"))
 
     return name_file
 

@@ -62,8 +62,7 @@ rule report:
         runtime=growing(5),
     params:
         scale=CONFIG.name,
-        config=as_json(CONFIG),
-        config_file=in_file(lambda input: [as_json(CONFIG)]),
+        config=in_file(lambda input: [as_json(CONFIG)]),
         code=code_version(),
         benchmarks=lambda wildcards, output: [
             str(Path(output.page).parents[1] / folder / "benchmarks")
@@ -73,7 +72,7 @@ rule report:
         "Write the report"
     shell:
         "python -m equinox.report page --tables {input.tables:q} --figures {input.figures:q}"
-        " --scale {params.scale:q} --config {params.config_file:q} --benchmarks {params.benchmarks:q}"
+        " --scale {params.scale:q} --config {params.config:q} --benchmarks {params.benchmarks:q}"
         " --output {output.page:q} --runtime {output.runtime:q} 2>&1 | tee {log:q}"
 
 
