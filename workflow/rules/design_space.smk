@@ -256,4 +256,4 @@ rule design_space:
         rules.sensitivity.output,
         rules.sobol.output,
         rules.density.output,
-        rules.compare.output,
+        rules.compare.output if COMPARISONS else [],
