@@ -108,8 +108,12 @@ def test_both_products_of_attention_read_rounded_operands():
 
 
 @pytest.mark.parametrize(
-    ("left", "right"), [((7,), (7,)), ((7,), (7, 3)), ((4, 7), (7,)), ((2, 4, 7), (2, 7, 3))]
-)
+    ("left", "right"),
+    [
+        ((7,), (7,)), ((7,), (7, 3)), ((4, 7), (7,)), ((2, 4, 7), (2, 7, 3)), ((2, 4, 7), (7,)),
+        ((7,), (2, 7, 3)), ((2, 4, 7), (7, 3)), ((1, 7), (7,)), ((7,), (7, 1)),
+    ],
+)  # fmt: skip
 def test_matmul_has_the_shapes_of_pytorch(left, right):
     a, b = normal(0, *left), normal(1, *right)
     ours, theirs = matmul(a, b, FINE), a @ b
@@ -128,9 +132,11 @@ def test_each_matrix_of_a_batch_has_blocks_of_its_own(tile):
         assert torch.allclose(ours[i], expected, atol=1e-5)
 
 
-def test_bmm_wants_batches():
-    with pytest.raises(ValueError, match="bmm takes two tensors of 3 dims, not 2 and 3"):
-        bmm(normal(0, 2, 2), normal(0, 1, 2, 2), "hbfp8_16")
+@pytest.mark.parametrize(("left", "right"), [(2, 3), (3, 2), (4, 3), (3, 4)])
+def test_bmm_wants_batches(left, right):
+    a, b = (normal(0, *[1] * (dims - 2), 2, 2) for dims in (left, right))
+    with pytest.raises(ValueError, match=f"3 dims, not {left} and {right}"):
+        bmm(a, b, "hbfp8_16")
 
 
 class Written(nn.Module):
@@ -161,3 +167,45 @@ def test_products_written_out_are_encoded_in_a_context():
         assert torch.equal(coarse.first(x), once)
     with pytest.raises(ValueError, match="no encoded layer"), encoded_products(net):
         pass
+
+
+@pytest.mark.parametrize("is_causal", [False, True])
+@pytest.mark.parametrize("heads", [1, 2, 6])
+def test_grouped_queries_in_a_context_are_those_of_pytorch(heads, is_causal):
+    """As in Llama: each head of keys and values serves as many heads of queries, in their order."""
+    q, k, v = normal(0, 2, 6, 5, 8), normal(1, 2, heads, 5, 8), normal(2, 2, heads, 5, 8)
+    options = {"is_causal": is_causal, "enable_gqa": True}
+    theirs = F.scaled_dot_product_attention(q, k, v, **options)
+    with encoded_products(convert(nn.Linear(8, 8), FINE)):
+        assert torch.allclose(F.scaled_dot_product_attention(q, k, v, **options), theirs, atol=1e-5)
+    with encoded_products(convert(nn.Linear(8, 8), "hbfp4_16")):
+        ours = F.scaled_dot_product_attention(q, k, v, **options)
+    repeated = (part.repeat_interleave(6 // heads, 1) for part in (k, v))
+    assert torch.equal(
+        ours, scaled_dot_product_attention(q, *repeated, "hbfp4_16", is_causal=is_causal)
+    )
+
+
+def test_attention_in_a_context_is_not_causal_or_grouped_unless_asked():
+    q, k, v = normal(0, 2, 4, 5, 8), normal(1, 2, 4, 5, 8), normal(2, 2, 4, 5, 8)
+    with encoded_products(convert(nn.Linear(8, 8), "hbfp4_16")):
+        ours = F.scaled_dot_product_attention(q, k, v)
+    assert torch.equal(ours, scaled_dot_product_attention(q, k, v, "hbfp4_16"))
+    with (
+        encoded_products(convert(nn.Linear(8, 8), "hbfp4_16")),
+        pytest.raises(RuntimeError, match="broadcast"),
+    ):
+        F.scaled_dot_product_attention(q, k[:, :2], v[:, :2])
+
+
+def test_other_products_in_a_context_stay():
+    """Those of indices, and in forms of a call that no layer has."""
+    whole, x = torch.arange(6).reshape(2, 3), normal(0, 4, 4)
+    with encoded_products(convert(nn.Linear(8, 8), "hbfp4_16")):
+        assert torch.equal(whole @ whole.T, torch.tensor([[5, 14], [14, 50]]))
+        encoded = x @ x
+        named = torch.matmul(input=x, other=x)
+        into = torch.matmul(x, x, out=torch.empty(4, 4))
+    assert not torch.allclose(encoded, x @ x, atol=1e-3)
+    assert torch.equal(named, x @ x)
+    assert torch.equal(into, x @ x)

@@ -201,12 +201,20 @@ def test_settings_of_malloc_in_the_environment_are_left_alone(monkeypatch, named
     for name in [n for n in os.environ if n.startswith(("MALLOC_", "GLIBC_TUNABLES"))]:
         monkeypatch.delenv(name)
     scratch._keep_freed_memory.__wrapped__()
-    assert [parameter for parameter, _ in called] == [-1, -3]
+    assert called == [(-1, 256 * 1024**2), (-3, 32 * 1024**2)]
     monkeypatch.setenv(named, "0")
     scratch._keep_freed_memory.__wrapped__()
     assert len(called) == 2
 
 
-def test_without_gnu_malloc_nothing_is_set(monkeypatch):
-    monkeypatch.setattr(scratch.ctypes, "CDLL", lambda _: SimpleNamespace())
+@pytest.mark.parametrize("error", [None, OSError, TypeError])
+def test_without_gnu_malloc_nothing_is_set(monkeypatch, error):
+    def library(_):
+        if error is not None:
+            raise error
+        return SimpleNamespace()
+
+    for name in [n for n in os.environ if n.startswith(("MALLOC_", "GLIBC_TUNABLES"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(scratch.ctypes, "CDLL", library)
     scratch._keep_freed_memory.__wrapped__()
