@@ -19,6 +19,7 @@ BENEATH: Mapping[str, tuple[str, ...]] = {
         "numba.experimental",
         "scipy.linalg",
         "tests.conftest",
+        "torch",
         "torch._dynamo",
     ),
     "colocation": (
@@ -46,7 +47,6 @@ class Target:
     left_out: tuple[str, ...] = ()
     compiled: bool = False
     cached: bool = False
-    needs_torch: bool = False
 
     @property
     def package(self) -> str:
@@ -204,7 +204,6 @@ TARGETS: Mapping[str, Target] = {
         "test_formats.py",
         "test_backward_formats.py",
         cached=True,
-        needs_torch=True,
     ),
     "number_formats": _target(
         "equinox.encodings.number_formats",
@@ -212,45 +211,31 @@ TARGETS: Mapping[str, Target] = {
         "test_microscaling.py",
         "test_reference.py",
         cached=True,
-        needs_torch=True,
     ),
     "reference": _target(
         "equinox.encodings.reference",
         "test_reference.py",
         "test_golden.py",
         cached=True,
-        needs_torch=True,
     ),
     "random_bits": _target(
         "equinox.encodings.random_bits",
         "test_random_bits.py",
         "test_rounding.py",
         cached=True,
-        needs_torch=True,
     ),
-    "rounding": _target(
-        "equinox.encodings.rounding", "test_rounding.py", cached=True, needs_torch=True
-    ),
-    "bit_true": _target(
-        "equinox.encodings.bit_true", "test_bit_true.py", cached=True, needs_torch=True
-    ),
+    "rounding": _target("equinox.encodings.rounding", "test_rounding.py", cached=True),
+    "bit_true": _target("equinox.encodings.bit_true", "test_bit_true.py", cached=True),
     "operands": _target(
         "equinox.encodings.operands",
         "test_backward_formats.py",
         "test_functional.py",
         "test_scratch.py",
         cached=True,
-        needs_torch=True,
     ),
-    "optimizer": _target(
-        "equinox.encodings.optimizer", "test_optimizer.py", cached=True, needs_torch=True
-    ),
-    "recurrent": _target(
-        "equinox.encodings.recurrent", "test_recurrent.py", cached=True, needs_torch=True
-    ),
-    "attention": _target(
-        "equinox.encodings.attention", "test_attention.py", cached=True, needs_torch=True
-    ),
+    "optimizer": _target("equinox.encodings.optimizer", "test_optimizer.py", cached=True),
+    "recurrent": _target("equinox.encodings.recurrent", "test_recurrent.py", cached=True),
+    "attention": _target("equinox.encodings.attention", "test_attention.py", cached=True),
     "functional": _target(
         "equinox.encodings.functional",
         "test_functional.py",
@@ -258,32 +243,21 @@ TARGETS: Mapping[str, Target] = {
         "test_backward_formats.py",
         "test_attention.py",
         cached=True,
-        needs_torch=True,
     ),
-    "products": _target(
-        "equinox.encodings.products", "test_attention.py", cached=True, needs_torch=True
-    ),
-    "scratch": _target(
-        "equinox.encodings.scratch", "test_scratch.py", cached=True, needs_torch=True
-    ),
+    "products": _target("equinox.encodings.products", "test_attention.py", cached=True),
+    "scratch": _target("equinox.encodings.scratch", "test_scratch.py", cached=True),
     "fast": _target(
         "equinox.encodings.fast",
         "test_rounding.py",
         "test_corners.py",
         cached=True,
-        needs_torch=True,
     ),
-    "kernels": _target(
-        "equinox.encodings.kernels", "test_rounding.py", compiled=True, needs_torch=True
-    ),
+    "kernels": _target("equinox.encodings.kernels", "test_rounding.py", compiled=True),
     "scaled_kernels": _target(
         "equinox.encodings.scaled_kernels",
         "test_rounding.py",
         "test_microscaling.py",
         compiled=True,
-        needs_torch=True,
     ),
-    "intrinsics": _target(
-        "equinox.encodings.intrinsics", "test_rounding.py", compiled=True, needs_torch=True
-    ),
+    "intrinsics": _target("equinox.encodings.intrinsics", "test_rounding.py", compiled=True),
 }

@@ -37,8 +37,7 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 def warm_up(target: Target) -> None:
     """Import what all trials need; nothing of the product but packages beneath the target's."""
-    torch = ("torch",) if target.needs_torch else ()
-    for name in (*LIBRARIES, *torch, *BENEATH.get(target.package, ())):
+    for name in (*LIBRARIES, *BENEATH.get(target.package, ())):
         import_module(name)
     from hypothesis import Phase, settings
     from numba.core.config import reload_config
