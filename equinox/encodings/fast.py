@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from equinox.encodings import kernels, scaled_kernels, team
-from equinox.encodings.formats import BlockFloat, Fixed, Float
+from equinox.encodings import image_kernels, kernels, scaled_kernels, team
+from equinox.encodings.formats import SAMPLE, BlockFloat, Fixed, Float
 from equinox.encodings.scratch import is_dense
 
 #: Values that are worth the start of a thread.
@@ -36,8 +36,13 @@ def round_blocks(
     Blocks that are whole indices of dim 0, or the whole tensor, are found in any dense layout, for
     example channels last; random numbers then follow the order of memory. Other layouts are copied,
     also with `in_place`, which otherwise returns `x` itself with its values rounded. `out` is where
-    to put the result, with strides like those of `x`, contiguous if `x` is not dense.
+    to put the result, with strides like those of `x`, contiguous if `x` is not dense. Where images
+    have an exponent each, `out` may have their channels last, and is else not used if it has.
     """
+    if out is not None and x.is_contiguous() and not out.is_contiguous():
+        if block_float.tile == SAMPLE:
+            return _turn_images(x, block_float, key, out)
+        out = None
     plan = _plan(block_float, x.shape, torch.get_num_threads())
     if not x.is_contiguous():
         outermost = plan.rows == 1 or x.stride(0) == plan.columns
@@ -52,6 +57,43 @@ def round_blocks(
         arguments[kernels.KEY] = key
     team.run(plan.kernel, arguments, plan.threads)
     return out
+
+
+def turn_images(images: Tensor, out: Tensor) -> Tensor:
+    """Return `out`, holding `images` (batch, rows, ...) with each matrix of rows transposed.
+
+    Both are float32 of the CPU in memory of their own, of which all that `images` has is one dense
+    stretch.
+    """
+    return _turn_images(images, None, None, out)
+
+
+def _turn_images(
+    images: Tensor, block_float: BlockFloat | None, key: int | None, out: Tensor
+) -> Tensor:
+    arguments = _image_arguments(block_float, images.shape, torch.get_num_threads())[:]
+    arguments[kernels.X], arguments[kernels.OUT] = images.data_ptr(), out.data_ptr()
+    if key is not None:
+        arguments[kernels.KEY] = key
+    team.run(image_kernels.round_images().address, arguments, arguments[kernels.PARTS])
+    return out
+
+
+@lru_cache(maxsize=1024)
+def _image_arguments(block_float: BlockFloat | None, size: torch.Size, threads: int) -> array[int]:
+    batch, channels = size[:2]
+    values = size.numel() // batch
+    threads = max(min(threads, size.numel() // _VALUES_PER_THREAD, batch), 1)
+    part = -(-batch // threads)
+    share = min(max(_VALUES_PER_SHARE // values, 1), part)
+    rounding = (0, 0, 0)
+    if block_float is not None:
+        low, high = block_float.min_exponent, block_float.max_exponent
+        rounding = (block_float.mantissa_bits, low, high)
+    return array("q", (
+        team.THREAD_NUMBER if threads > 1 else 0, threads, part, share, 0, 0, batch, values,
+        channels, values, *rounding, _number(None), *(0 for _ in range(threads)),
+    ))  # fmt: skip
 
 
 class _Plan(NamedTuple):

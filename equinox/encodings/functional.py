@@ -21,7 +21,8 @@ from torch.autograd.function import once_differentiable
 
 from equinox.encodings.autocast import in_fp32
 from equinox.encodings.formats import Fixed, Float, Format
-from equinox.encodings.operands import Operands
+from equinox.encodings.images import in_usual_order, is_faster_channels_last
+from equinox.encodings.operands import PRESERVED, Layout, Operands
 from equinox.encodings.scratch import release
 
 
@@ -209,7 +210,9 @@ def _as_plain(
 _NEGLIGIBLE = 4
 
 
-def _round_both(ctx: Any, rows: Tensor, weight: Tensor, operands: Operands) -> tuple[Tensor, ...]:
+def _round_both(
+    ctx: Any, rows: Tensor, weight: Tensor, operands: Operands, layout: Layout = PRESERVED
+) -> tuple[Tensor, ...]:
     """Return activations and weight, rounded for the forward pass, and save them for the other.
 
     The narrow copy of a weight that is small beside the activations is kept; all else that is
@@ -217,7 +220,8 @@ def _round_both(ctx: Any, rows: Tensor, weight: Tensor, operands: Operands) -> t
     """
     small = _NEGLIGIBLE * weight.numel() <= rows.numel()
     ctx.operands, ctx.keeps_weight = operands, small and not operands.is_apart("w")
-    x, w = operands.x(rows, brief=True), operands.w(weight, brief=not ctx.keeps_weight)
+    x = operands.x(rows, brief=True, layout=layout)
+    w = operands.w(weight, brief=not ctx.keeps_weight)
     save_weight = operands.to_save if ctx.keeps_weight else operands.stash
     # The weight itself too, so that autograd refuses one that has changed meanwhile.
     ctx.save_for_backward(operands.stash("x", rows, x), save_weight("w", weight, w), weight)
@@ -314,9 +318,12 @@ class _Convolution(Function):
         operands: Operands,
         geometry: tuple[Any, ...],
     ) -> Tensor:
-        x, w = _round_both(ctx, inputs, weight, operands)
+        ctx.turns = is_faster_channels_last(inputs, weight)
+        ctx.layout = torch.channels_last if ctx.turns else PRESERVED
+        x, w = _round_both(ctx, inputs, weight, operands, ctx.layout)
         ctx.geometry = geometry
-        return torch.convolution(x, w, bias, *geometry)
+        y = torch.convolution(x, w, bias, *geometry)
+        return in_usual_order(y) if ctx.turns else y
 
     @staticmethod
     @once_differentiable
@@ -324,17 +331,21 @@ class _Convolution(Function):
         operands: Operands = ctx.operands
         inputs, weight, _ = ctx.saved_tensors
         needs_x, needs_w, needs_bias = ctx.needs_input_grad[:3]
-        rounded = operands.grad(grad, brief=True)
+        rounded = operands.grad(grad, brief=True, layout=ctx.layout)
         back, geometry = torch.ops.aten.convolution_backward, ctx.geometry
         grad_x = grad_w = grad_bias = None
         if needs_bias:
             grad_bias = grad.sum([dim for dim in range(grad.ndim) if dim != 1])
         # One by one, so that an operand is gone when the other gradient takes its memory.
         if needs_w:
-            x = operands.recall("x", inputs)
+            x = operands.recall("x", inputs, ctx.layout)
             grad_w = back(rounded, x, weight, None, *geometry, (False, True, False))[1]
+            grad_w = grad_w.contiguous() if ctx.turns else grad_w
             del x
         if needs_x:
             w = _recall_weight(ctx, weight)
-            grad_x = back(rounded, inputs, w, None, *geometry, (True, False, False))[0]
+            # Of the activations, their shape and layout are read, not the values.
+            like = torch.empty_like(inputs, memory_format=ctx.layout)
+            grad_x = back(rounded, like, w, None, *geometry, (True, False, False))[0]
+            grad_x = in_usual_order(grad_x) if ctx.turns else grad_x
         return grad_x, grad_w, grad_bias, None, None

@@ -1,4 +1,4 @@
-"""What kernels need beyond numba: memory at an address, a shared counter, 32-bit random numbers."""
+"""What kernels need beyond numba: memory at an address, a shared counter, 32-bit numbers."""
 
 from __future__ import annotations
 
@@ -59,6 +59,42 @@ def _store(stored: Any, value: Any) -> Any:
 load_integer = _load(_INT64, types.int64)
 load, store = _load(_FLOAT, types.float32), _store(_FLOAT, types.float32)
 load_bits, store_bits = _load(_INT32, types.uint32), _store(_INT32, types.uint32)
+
+
+def _transpose(width: int) -> Any:
+    """Return an intrinsic that transposes `width` rows of as many float32 in registers."""
+    vector = ir.VectorType(_FLOAT, width)
+
+    def vectors(builder: Any, address: Any, step: Any) -> list[Any]:
+        rows = (builder.add(address, builder.mul(step, _INT64(i))) for i in range(width))
+        return [builder.inttoptr(row, vector.as_pointer()) for row in rows]
+
+    @_intrinsic
+    def transpose(_context: Any, x: Any, step: Any, out: Any, out_step: Any) -> Any:
+        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            rows = [builder.load(row, align=4) for row in vectors(builder, *arguments[:2])]
+            bit = 1
+            while bit < width:  # swaps this bit of the row's number with that of the column's
+                pairs = [(i, i | bit) for i in range(width) if not i & bit]
+                low = [j + width - bit if j & bit else j for j in range(width)]
+                high = [j + width if j & bit else j + bit for j in range(width)]
+                for i, k in pairs:
+                    first, second = rows[i], rows[k]
+                    for row, chosen in ((i, low), (k, high)):
+                        mask = ir.Constant(ir.VectorType(_INT32, width), chosen)
+                        rows[row] = builder.shuffle_vector(first, second, mask)
+                bit *= 2
+            for row, where in zip(rows, vectors(builder, *arguments[2:]), strict=True):
+                builder.store(row, where, align=4)
+            return context.get_dummy_value()
+
+        return types.none(*[types.int64] * 4), generate
+
+    return transpose
+
+
+#: Transposes the square of float32 at an address, whose rows are so many bytes apart, to another.
+transpose_4, transpose_16 = _transpose(4), _transpose(16)
 
 
 @_intrinsic

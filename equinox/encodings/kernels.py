@@ -45,8 +45,8 @@ ARGUMENTS = (
     "thread_number", "parts", "part", "share", "x", "out", "rows", "columns", "height", "width",
     "mantissa_bits", "low", "high", "key",
 )  # fmt: skip
-_THREAD_NUMBER, _PARTS, _PART, _SHARE, X, OUT = range(6)
-_ROWS, _COLUMNS, _HEIGHT, _WIDTH, _MANTISSA_BITS, _LOW, _HIGH, KEY, _TAKEN = range(6, 15)
+_THREAD_NUMBER, PARTS, _PART, _SHARE, X, OUT = range(6)
+_ROWS, COLUMNS, HEIGHT, _WIDTH, MANTISSA_BITS, _LOW, _HIGH, KEY, _TAKEN = range(6, 15)
 
 #: Of functions that kernels call, which are found on disk within these.
 compiled: Callable[[Any], Any] = njit(  # type: ignore[call-overload]
@@ -62,15 +62,15 @@ _LARGEST_FAST = 100
 _FLOAT = 4  # bytes
 
 
-def _kernel(function: Callable[[int], None]) -> Callable[[], Any]:
+def kernel(function: Callable[[int], None]) -> Callable[[], Any]:
     """Return what gives the kernel, compiled or read from disk when first asked for."""
 
     @cache
-    def kernel() -> Any:
+    def get() -> Any:
         named = renewed(function)
         return cfunc(types.void(types.int64), cache=True, error_model="numpy")(named)
 
-    return kernel
+    return get
 
 
 @compiled
@@ -92,7 +92,7 @@ def _step_exponent(largest: Scalar, arguments: int) -> Scalar:
     """Return the exponent of the step of a block with this largest magnitude, as bits."""
     low, high = load_integer(arguments, _LOW), load_integer(arguments, _HIGH)
     exponent = min(max(exponent_of(largest), low), high)
-    return exponent - load_integer(arguments, _MANTISSA_BITS) + 2
+    return exponent - load_integer(arguments, MANTISSA_BITS) + 2
 
 
 @compiled
@@ -103,7 +103,7 @@ def _is_fast(largest: Scalar, exponent: int) -> Scalar:
 @compiled
 def _limit(arguments: int) -> Scalar:
     """Return the largest mantissa."""
-    return (1 << (load_integer(arguments, _MANTISSA_BITS) - 1)) - 1
+    return (1 << (load_integer(arguments, MANTISSA_BITS) - 1)) - 1
 
 
 @compiled
@@ -164,7 +164,7 @@ def _round_by_columns(
 ) -> None:
     """Round rows with two factors per column; their first value has the position `first`."""
     widest_vectors()
-    columns = load_integer(arguments, _COLUMNS)
+    columns = load_integer(arguments, COLUMNS)
     key, limit = load_integer(arguments, KEY), np.float32(_limit(arguments))
     for start in range(0, rows * columns, columns):
         row, result = x + _FLOAT * start, out + _FLOAT * start
@@ -264,7 +264,7 @@ def _round_chunk(
     x: int, out: int, rows: int, n: int, scratch: int, first: int, arguments: int
 ) -> None:
     """Round `n` columns of a strip of tiles; `scratch` holds four rows of as many."""
-    columns = load_integer(arguments, _COLUMNS)
+    columns = load_integer(arguments, COLUMNS)
     maxima, factors, others, rounded = [scratch + i * _aligned(_FLOAT * n) for i in range(4)]
     _column_maxima(x, rows, _FLOAT * columns, n, maxima)
     fast = _tile_factors(maxima, n, factors, others, arguments)
@@ -296,26 +296,34 @@ def _round_tiles_with_care(
 def _round_row(x: int, out: int, n: int, scratch: int, first: int, arguments: int) -> None:
     """Round a row of one block; `scratch` holds a chunk."""
     largest = largest_magnitude(x, n)
-    exponent = _step_exponent(largest, arguments) if largest else 0
-    if not _is_fast(largest, exponent):
-        _round_with_care(x, out, n, largest, first, arguments)
-    elif x != out:
-        _round_by_step(x, out, n, exponent, first, arguments)
+    if x != out:
+        round_piece(x, out, n, largest, first, arguments)
     else:
         for start in range(0, n, _CHUNK):  # see _round_chunk
             size, piece = min(_CHUNK, n - start), x + _FLOAT * start
-            _round_by_step(piece, scratch, size, exponent, first + start, arguments)
+            round_piece(piece, scratch, size, largest, first + start, arguments)
             _copy(scratch, piece, size)
 
 
 @compiled
-def _own_part(arguments: int) -> Scalar:
+def round_piece(x: int, out: int, n: int, largest: Scalar, first: int, arguments: int) -> None:
+    """Round a part of a block with this largest magnitude; `out` is other memory."""
+    exponent = _step_exponent(largest, arguments) if largest else 0
+    if _is_fast(largest, exponent):
+        _round_by_step(x, out, n, exponent, first, arguments)
+    else:
+        _round_with_care(x, out, n, largest, first, arguments)
+
+
+@compiled
+def own_part(arguments: int) -> Scalar:
+    """Return the part that this thread takes from first."""
     thread_number = load_integer(arguments, _THREAD_NUMBER)
     return call(thread_number) if thread_number else 0
 
 
 @compiled
-def _take_rows(part: int, arguments: int) -> Scalar:
+def take_rows(part: int, arguments: int) -> Scalar:
     """Return the first row of what is taken of a part, and the row after it; none if all is."""
     size, share = load_integer(arguments, _PART), load_integer(arguments, _SHARE)
     end = min(part * size + size, load_integer(arguments, _ROWS))
@@ -323,19 +331,19 @@ def _take_rows(part: int, arguments: int) -> Scalar:
     return start, min(start + share, end)
 
 
-@_kernel
+@kernel
 def round_tiles(arguments: int) -> None:
     """Round a matrix with an exponent per tile, from the top-left corner; see `ARGUMENTS`."""
     x, out = load_integer(arguments, X), load_integer(arguments, OUT)
-    columns, width = load_integer(arguments, _COLUMNS), load_integer(arguments, _WIDTH)
-    height, parts = load_integer(arguments, _HEIGHT), load_integer(arguments, _PARTS)
+    columns, width = load_integer(arguments, COLUMNS), load_integer(arguments, _WIDTH)
+    height, parts = load_integer(arguments, HEIGHT), load_integer(arguments, PARTS)
     chunk = min(columns, max(_CHUNK // width, 1) * width)
     memory = np.empty(5 * _aligned(_FLOAT * chunk), np.uint8)
     scratch = _aligned(memory.ctypes.data)
-    own = _own_part(arguments)
+    own = own_part(arguments)
     for i in range(parts):
         part = (own + i) % parts
-        start, end = _take_rows(part, arguments)
+        start, end = take_rows(part, arguments)
         while start < end:
             for top in range(start, end, height):
                 for left in range(0, columns, chunk):
@@ -343,24 +351,24 @@ def round_tiles(arguments: int) -> None:
                     size, n = min(height, end - top), min(chunk, columns - left)
                     at = _FLOAT * first
                     _round_chunk(x + at, out + at, size, n, scratch, first, arguments)
-            start, end = _take_rows(part, arguments)
+            start, end = take_rows(part, arguments)
     memory[0] = 0  # numba frees it after its last use
 
 
-@_kernel
+@kernel
 def round_rows(arguments: int) -> None:
     """Round a matrix with an exponent per row; see `ARGUMENTS`."""
     x, out = load_integer(arguments, X), load_integer(arguments, OUT)
-    columns, parts = load_integer(arguments, _COLUMNS), load_integer(arguments, _PARTS)
+    columns, parts = load_integer(arguments, COLUMNS), load_integer(arguments, PARTS)
     memory = np.empty(_CHUNK, np.float32)
     scratch = memory.ctypes.data
-    own = _own_part(arguments)
+    own = own_part(arguments)
     for i in range(parts):
         part = (own + i) % parts
-        start, end = _take_rows(part, arguments)
+        start, end = take_rows(part, arguments)
         while start < end:
             for row in range(start, end):
                 at = _FLOAT * row * columns
                 _round_row(x + at, out + at, columns, scratch, row * columns, arguments)
-            start, end = _take_rows(part, arguments)
+            start, end = take_rows(part, arguments)
     memory[0] = 0  # see round_tiles

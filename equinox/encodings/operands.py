@@ -10,9 +10,13 @@ import torch
 from torch import Tensor
 
 from equinox.encodings.formats import Encoding, Fixed, Format
+from equinox.encodings.images import channels_last
 from equinox.encodings.rounding import encode
 from equinox.encodings.scratch import scratch_like
 
+Layout: TypeAlias = torch.memory_format
+#: As the values are.
+PRESERVED = torch.preserve_format
 Role: TypeAlias = Literal["x", "w", "grad", "x_backward", "w_backward"]
 
 #: Values of activations (4 MiB) up to which a backward pass has memory of its own for them.
@@ -42,21 +46,21 @@ class Operands:
             for operand in self.encoding.operands
         )
 
-    def x(self, rows: Tensor, *, brief: bool = False) -> Tensor:
+    def x(self, rows: Tensor, *, brief: bool = False, layout: Layout = PRESERVED) -> Tensor:
         """Return activations, rounded.
 
         What is `brief` may lie in memory that this thread's next operand of the same role, x, w or
-        grad, takes over; `stash` and `recall` bring it back.
+        grad, takes over; `stash` and `recall` bring it back. The `layout` may be channels last.
         """
-        return self._encode("x", self.encoding.x, rows, brief)
+        return self._encode("x", self.encoding.x, rows, brief, layout)
 
     def w(self, weight: Tensor, *, brief: bool = False) -> Tensor:
         """Return a weight's narrow copy; see `x` for `brief`."""
         return self._encode("w", self.encoding.w, weight, brief)
 
-    def grad(self, rows: Tensor, *, brief: bool = False) -> Tensor:
-        """Return gradients of a product's result, rounded; see `x` for `brief`."""
-        return self._encode("grad", self.encoding.grad, rows, brief)
+    def grad(self, rows: Tensor, *, brief: bool = False, layout: Layout = PRESERVED) -> Tensor:
+        """Return gradients of a product's result, rounded; see `x` for `brief` and `layout`."""
+        return self._encode("grad", self.encoding.grad, rows, brief, layout)
 
     def backward(self, role: Literal["x", "w"], operand: Tensor) -> Tensor:
         """Return an operand of the forward pass, rounded for the backward pass."""
@@ -71,7 +75,9 @@ class Operands:
         anew = self.reblocks or self._repeats(role) or self.is_apart(role)
         return operand if anew else rounded
 
-    def recall(self, role: Literal["x", "w"], stashed: Tensor) -> Tensor:
+    def recall(
+        self, role: Literal["x", "w"], stashed: Tensor, layout: Layout = PRESERVED
+    ) -> Tensor:
         """Return, briefly, the rounded operand of what was stashed; it itself if blocks change."""
         if self.is_apart(role) and not self.reblocks:
             return self.backward(role, stashed)
@@ -79,8 +85,8 @@ class Operands:
             return stashed
         # A gradient is in the memory that activations had; another as large would be too much.
         shares = role == "w" or stashed.numel() <= _SMALL
-        out = scratch_like(stashed, role) if shares else None
-        return encode(stashed, self._format(role), None, out=out)
+        out = scratch_like(stashed, role, layout) if shares else None
+        return _laid_out(stashed, self._format(role), None, out, layout)
 
     def to_save(self, role: Literal["x", "w"], operand: Tensor, rounded: Tensor) -> Tensor:
         """Return what the backward pass needs of an operand of the forward pass."""
@@ -118,14 +124,31 @@ class Operands:
         """Whether an operand rounded again is the same."""
         return self._format(role).rounding == "nearest"
 
-    def _encode(self, role: Role, number_format: Format, values: Tensor, brief: bool) -> Tensor:
+    def _encode(
+        self, role: Role, number_format: Format, values: Tensor, brief: bool,
+        layout: Layout = PRESERVED,
+    ) -> Tensor:  # fmt: skip
         # An operand that does not repeat is kept for the backward pass; a gradient is used there.
         brief = brief and (role == "grad" or self._repeats(role))
-        out = scratch_like(values, "w" if role == "w" else "rows") if brief else None
-        rounded = encode(values, number_format, self.generator, out=out)
+        out = scratch_like(values, "w" if role == "w" else "rows", layout) if brief else None
+        rounded = _laid_out(values, number_format, self.generator, out, layout)
         if self.observer is not None:
             self.observer(role, number_format, values, rounded)
         return rounded
+
+
+def _laid_out(
+    values: Tensor,
+    number_format: Format,
+    generator: torch.Generator | None,
+    out: Tensor | None,
+    layout: Layout,
+) -> Tensor:
+    if layout is PRESERVED:
+        return encode(values, number_format, generator, out=out)
+    if out is None:
+        out = torch.empty_like(values, memory_format=layout)
+    return channels_last(encode(values, number_format, generator, out=out), out)
 
 
 def operands_of(module: torch.nn.Module) -> Operands | None:

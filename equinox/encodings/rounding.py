@@ -72,8 +72,8 @@ def encode(
 ) -> Tensor:
     """Return `x` rounded, without checks; `x` itself where the format holds every float32.
 
-    `in_place` permits to overwrite `x`, and `out` another tensor, contiguous like `x`; where the
-    result is neither, they were left as they were.
+    `in_place` permits to overwrite `x`, and `out` another tensor, with strides like those of `x`,
+    or of images channels last; where the result is neither, they were left as they were.
     """
     key = _key(number_format, generator)
     if not x.is_cpu:
@@ -99,11 +99,11 @@ def _encode_float32(
     rounded: Tensor | None = None
     if isinstance(number_format, BlockFloat):
         if number_format.exponent_rule == "floor":
-            rounded = _fast().round_blocks(x, number_format, key, in_place=in_place, out=out)
+            rounded = kernels().round_blocks(x, number_format, key, in_place=in_place, out=out)
     elif isinstance(number_format, Fixed):
-        rounded = _fast().round_fixed(x, number_format, key)
+        rounded = kernels().round_fixed(x, number_format, key)
     elif number_format.scaled:
-        rounded = _fast().round_scaled(x, number_format, key)
+        rounded = kernels().round_scaled(x, number_format, key)
     elif number_format == FP32:
         rounded = x
     elif number_format == BF16:
@@ -120,8 +120,8 @@ _encode_apart = torch.compiler.disable(_encode_float32)  # type: ignore[no-untyp
 
 
 @cache
-def _fast() -> ModuleType:
-    """Return the compiled kernels, late, since importing the compiler takes long."""
+def kernels() -> ModuleType:
+    """Return what calls the compiled kernels, late, since importing the compiler takes long."""
     from equinox.encodings import fast
 
     return fast

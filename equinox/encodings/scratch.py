@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+from collections.abc import Sequence
 from functools import cache
 
 import torch
@@ -21,12 +22,14 @@ _PER_THREAD = threading.local()
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = (-1, 2**28), (-3, 2**25)
 
 
-def scratch_like(x: Tensor, purpose: str) -> Tensor | None:
+def scratch_like(
+    x: Tensor, purpose: str, layout: torch.memory_format = torch.preserve_format
+) -> Tensor | None:
     """Return memory for values like `x`, valid until the thread's next call for this purpose.
 
-    It is as large as the largest so far, and has the strides of `x` where these are dense, else is
-    contiguous. None where `x` is not float32 on the CPU, or while torch.compile traces, which
-    cannot follow it.
+    It is as large as the largest so far, and laid out as asked; a preserved format has the strides
+    of `x` where these are dense, and else is contiguous. None where `x` is not float32 on the CPU,
+    or while torch.compile traces, which cannot follow it.
     """
     if torch.compiler.is_compiling() or x.dtype is not torch.float32 or not x.is_cpu:
         return None
@@ -36,8 +39,14 @@ def scratch_like(x: Tensor, purpose: str) -> Tensor | None:
         _keep_freed_memory()
         memory = torch.empty(values)
         setattr(_PER_THREAD, purpose, memory)
-    strides = x.stride() if is_dense(x) else torch.empty(x.shape, device="meta").stride()
-    return memory.as_strided(x.shape, strides)
+    return memory.as_strided(x.shape, _strides(x, layout))
+
+
+def _strides(x: Tensor, layout: torch.memory_format) -> Sequence[int]:
+    if layout is torch.channels_last:
+        _, channels, height, width = x.shape
+        return channels * height * width, 1, channels * width, channels
+    return x.stride() if is_dense(x) else torch.empty(x.shape, device="meta").stride()
 
 
 @cache

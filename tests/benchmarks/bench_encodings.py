@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from copy import deepcopy
 from pathlib import Path
 from unittest.mock import patch
 
@@ -259,7 +260,12 @@ def steps(case: Case) -> dict[str, Work]:
         "hbfp8_16": convert(model, "hbfp8_16"),
     }
     works = {name: step(trained, x) for name, trained in models.items()}
-    return works | {"operands copied": copying(works["hbfp8_nearest"])}
+    works["operands copied"] = copying(works["hbfp8_nearest"])
+    if x.ndim == 4:
+        last = torch.channels_last
+        images = x.detach().to(memory_format=last).requires_grad_(x.requires_grad)
+        works["fp32, channels last"] = step(deepcopy(model).to(memory_format=last), images)
+    return works
 
 
 def copying(work: Work) -> Work:

@@ -1,0 +1,48 @@
+"""Images in the order of memory in which the CPU's convolutions are fastest: channels last.
+
+A rounded operand is a copy, so that another order of its values costs nothing; results are turned
+back, so that a network sees the order that it has without encodings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from equinox.encodings.rounding import kernels
+
+Turn: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+
+
+def is_faster_channels_last(x: Tensor, weight: Tensor) -> bool:
+    """Whether to convolve images `x` (batch, channels, height, width) with their channels last.
+
+    Measured with oneDNN, 3 to 2048 channels and 4x4 to 112x112 positions: the step of a layer took
+    0.3 to 0.9 of the time, but more where an image has fewer values than half the weights.
+    """
+    if x.dtype is not torch.float32 or x.ndim != 4 or not x.is_cpu or not x.is_contiguous():
+        return False
+    batch, channels, height, width = x.shape
+    is_order_free = channels == 1 or height * width == 1
+    return not is_order_free and batch > 0 and 2 * x.numel() >= batch * weight.numel()
+
+
+def channels_last(images: Tensor, out: Tensor | None) -> Tensor:
+    """Return `images` with their channels last, in `out` where they are not so already."""
+    if images.is_contiguous(memory_format=torch.channels_last):
+        return images
+    if out is None:
+        out = torch.empty_like(images, memory_format=torch.channels_last)
+    turn: Turn = kernels().turn_images
+    return turn(images.contiguous(), out)
+
+
+def in_usual_order(images: Tensor) -> Tensor:
+    """Return `images` contiguous, in other memory if their channels are last."""
+    if images.is_contiguous() or not images.is_contiguous(memory_format=torch.channels_last):
+        return images.contiguous()
+    turn: Turn = kernels().turn_images
+    return turn(images.permute(0, 2, 3, 1).flatten(1, 2), torch.empty(images.shape))
