@@ -15,6 +15,7 @@ from torch import Tensor
 from equinox.encodings.rounding import kernels
 
 Turn: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+_HAS_ONEDNN = torch.backends.mkldnn.is_available()
 
 
 def is_faster_channels_last(x: Tensor, weight: Tensor) -> bool:
@@ -27,7 +28,8 @@ def is_faster_channels_last(x: Tensor, weight: Tensor) -> bool:
         return False
     batch, channels, height, width = x.shape
     is_order_free = channels == 1 or height * width == 1
-    return not is_order_free and batch > 0 and 2 * x.numel() >= batch * weight.numel()
+    is_large = batch > 0 and 2 * x.numel() >= batch * weight.numel()
+    return _HAS_ONEDNN and is_large and not is_order_free
 
 
 def channels_last(images: Tensor, out: Tensor | None) -> Tensor:

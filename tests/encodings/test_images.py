@@ -12,6 +12,7 @@ from equinox.encodings import (
     convert,
     derive_encoding,
     functional,
+    images,
     quantize,
 )
 from equinox.encodings.images import channels_last, in_usual_order, is_faster_channels_last
@@ -111,6 +112,11 @@ def test_only_contiguous_float32_images_are_turned():
     assert not is_faster_channels_last(x.mT, weight)
     assert not is_faster_channels_last(last(x), weight)
     assert not is_faster_channels_last(x.to("meta"), weight)
+
+
+def test_images_are_turned_for_onednn_only(monkeypatch):
+    monkeypatch.setattr(images, "_HAS_ONEDNN", False)
+    assert not is_faster_channels_last(torch.zeros(2, 16, 32, 32), torch.zeros(16, 16, 3, 3))
 
 
 GEOMETRIES = [
