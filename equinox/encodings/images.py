@@ -15,7 +15,7 @@ from torch import Tensor
 from equinox.encodings.rounding import kernels
 
 Turn: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-_HAS_ONEDNN: bool = torch.backends.mkldnn.is_available()
+_HAS_ONEDNN: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 
 
 def is_faster_channels_last(x: Tensor, weight: Tensor) -> bool:
