@@ -344,8 +344,8 @@ class _Convolution(Function):
             del x
         if needs_x:
             w = _recall_weight(ctx, weight)
-            # Of the activations, their shape and layout are read, not the values.
-            like = torch.empty_like(inputs, memory_format=ctx.layout)
+            # Of the activations, their shape and order are read, not the values.
+            like = torch.empty_like(inputs, memory_format=ctx.layout) if ctx.turns else inputs
             grad_x = back(rounded, like, w, None, *geometry, (True, False, False))[0]
             grad_x = in_usual_order(grad_x) if ctx.turns else grad_x
         return grad_x, grad_w, grad_bias, None, None
