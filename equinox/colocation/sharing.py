@@ -19,7 +19,7 @@ from equinox.colocation.replications import summarize_replications
 from equinox.colocation.search import STEPS, bisect_load, keeps_up
 from equinox.colocation.simulation import Cycles, Served, simulate_services
 from equinox.colocation.site import DEDICATED, find_design
-from equinox.colocation.sweep import MOST, cycle_shares, name_latencies
+from equinox.colocation.sweep import cycle_shares, least_requests, name_latencies
 from equinox.colocation.tenants import Tenant, make_tenants
 from equinox.config.colocation import Colocation
 from equinox.design_space.choose import accelerator_of
@@ -94,21 +94,16 @@ def run_mix(
 ) -> Mixed:
     """Return a run of `tenants` at `load`, of the saturation of all.
 
-    It is as long as the service that needs most time does: for the requests, batches and training
-    iterations that `sweep.run_load` measures of it; all have arrivals until it ends. Runs of one
-    seed have the same arrivals, but for their rate.
+    It lasts until the service whose `least_requests` take longest has got them; all have arrivals
+    until it ends. Runs of one seed have the same arrivals, but for their rate.
     """
     site = tenants[0].site
-    hz, alone = site.machine.frequency_hz, site.alone
-    longer = min(1 / (1 - load), MOST) if load < 1 else MOST
+    hz = site.machine.frequency_hz
     rates = [load * tenant.request_per_s for tenant in tenants]
     least_s = [
-        max(longer * config.requests, config.batches * tenant.service.rows) / rate
+        least_requests(config, site, scheduling, load, rate=rate, rows=tenant.service.rows) / rate
         for tenant, rate in zip(tenants, rates, strict=True)
     ]
-    if scheduling != "inference_only":
-        iteration_s = alone.window_cycles / alone.training_iterations / hz
-        least_s.append(config.iterations * iteration_s)
     duration_s = max(least_s) / (1 - config.warm_up)
     generators = np.random.default_rng(seed).spawn(len(tenants))
     arrivals = []

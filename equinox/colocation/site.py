@@ -1,7 +1,6 @@
 """A machine with the programs that share it: their times, work and power alone."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final, final
 
 import numpy as np
@@ -68,6 +67,12 @@ class Site:
         """Requests of full batches back to back: load 1."""
         return self.machine.rows * self.machine.frequency_hz / self.period_cycles
 
+    @property
+    def iteration_s(self) -> float:
+        """A training iteration with the machine to itself."""
+        alone = self.alone
+        return alone.window_cycles / alone.training_iterations / self.machine.frequency_hz
+
 
 def prepare_site(
     config: Colocation,
@@ -88,41 +93,40 @@ def prepare_site(
     """
     machine = accelerator_of(find_design(designs, design, config.encoding), technology)
     dedicated = accelerator_of(find_design(designs, DEDICATED, config.encoding), technology)
-    return place(config, machine, dedicated, technology, workload, training_workload)
+    best = train_dedicated(config, dedicated, training_workload)
+    return place(config, machine, technology, workload, training_workload, best)
+
+
+def train_dedicated(config: Colocation, dedicated: Accelerator, workload: Workload) -> float:
+    """Return the operations per second of training `workload` alone on the machine `dedicated`."""
+    fits = workload.weight_byte(config.encoding) < dedicated.sram_byte
+    training = _train_on(config, dedicated, workload, resident=fits)
+    return train_alone(training).training_op_per_cycle * dedicated.frequency_hz
 
 
 def place(
     config: Colocation,
     machine: Accelerator,
-    dedicated: Accelerator,
     technology: Technology,
     workload: Workload,
     training_workload: Workload,
+    dedicated_op_per_s: float,
 ) -> Site:
-    """Return `machine` with its programs; training is measured against `dedicated`."""
-    batch, encoding = config.training_batch, config.encoding
-    make = partial(
-        training_program,
-        folds=config.instruction_folds,
-        reduction=config.instruction_reduction,
-    )
-    fits = training_workload.weight_byte(encoding) < dedicated.sram_byte
-    best = make(dedicated, training_workload.training(batch, encoding=encoding, resident=fits))
-    products = training_workload.training(batch, encoding=encoding)
+    """Return `machine` with its programs; training is measured against `dedicated_op_per_s`."""
     inference = inference_program(machine, workload)
-    training = make(machine, products)
+    training = _train_on(config, machine, training_workload, resident=False)
     completions = np.unique(_saturate(inference, machine.rows).completion_cycle)
     return Site(
         machine=machine,
         inference=inference,
         shortened=_shorten(machine, workload),
         training=training,
-        training_batch=batch,
+        training_batch=config.training_batch,
         op_per_request=workload.op_per_request,
         service_cycles=int(completions[0]),
         period_cycles=int(completions[-1] - completions[-2]),
         alone=train_alone(training),
-        dedicated_op_per_s=train_alone(best).training_op_per_cycle * dedicated.frequency_hz,
+        dedicated_op_per_s=dedicated_op_per_s,
         arrivals=make_arrivals(config.arrivals),
         resident=keeps_weights(machine, workload),
         power=power_of(machine, technology),
@@ -172,6 +176,18 @@ def same_machine(config: Colocation, designs: pd.DataFrame, design: str) -> str:
         return tuple(row[list(_SAME)]) + (row["dram_byte_per_s"],)
 
     return next(name for name in config.designs if shape(name) == shape(design))
+
+
+def _train_on(
+    config: Colocation, machine: Accelerator, workload: Workload, *, resident: bool
+) -> Program:
+    products = workload.training(config.training_batch, encoding=config.encoding, resident=resident)
+    return training_program(
+        machine,
+        products,
+        folds=config.instruction_folds,
+        reduction=config.instruction_reduction,
+    )
 
 
 def _shorten(machine: Accelerator, workload: Workload) -> tuple[Program, ...]:

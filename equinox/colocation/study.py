@@ -9,7 +9,7 @@ import pandas as pd
 
 from equinox.accelerator import Accelerator, Technology, Workload
 from equinox.colocation.replications import summarize_replications
-from equinox.colocation.site import DEDICATED, find_design, place
+from equinox.colocation.site import DEDICATED, find_design, place, train_dedicated
 from equinox.colocation.sweep import sweep_loads
 from equinox.config.colocation import Colocation
 from equinox.design_space.choose import accelerator_of
@@ -56,13 +56,12 @@ def study_sensitivity(
     for parameter, setting, changed, dram_byte_per_s in _variants(config):
         LOGGER.info("%s %s", parameter, setting)
         own, dedicated = (_with_dram(machine, dram_byte_per_s) for machine in machines)
-        site = place(changed, own, dedicated, technology, workload, training_workload)
+        best = train_dedicated(changed, dedicated, training_workload)
+        site = place(changed, own, technology, workload, training_workload, best)
         rows = sweep_loads(changed, site, {}).assign(**names, arrivals=changed.arrivals)
         points = summarize_replications(rows)
         points["dedicated_op_per_s"] = site.dedicated_op_per_s
-        points["iteration_us"] = (
-            site.alone.window_cycles / site.alone.training_iterations / own.frequency_hz * 1e6
-        )
+        points["iteration_us"] = site.iteration_s * 1e6
         parts.append(points.assign(parameter=parameter, setting=str(setting)))
         if parameter == BASELINE:
             parts += [points.assign(parameter=n, setting=s) for n, s in _defaults(config, own)]

@@ -58,21 +58,10 @@ def same_batching(config: Colocation, site: Site, batching: str) -> str:
 def run_load(
     config: Colocation, site: Site, batching: str, scheduling: str, load: float, seed: int
 ) -> Outcome:
-    """Return a run of `site` at `load`.
-
-    It measures, after a warm-up of `config.warm_up` of the run, `config.requests` over 1 - load,
-    but at most `MOST` times as many, for the higher the load, the longer queues take to forget; or
-    the requests of `config.batches` full batches, or of the time of `config.iterations` training
-    iterations, if they are more.
-    """
+    """Return a run of `site` at `load`, of `least_requests` after `config.warm_up` of the run."""
     machine = site.machine
     rate = load * site.request_per_s
-    iteration_s = 1 / (site.alone.training_iterations / site.alone.window_cycles)
-    iteration_s /= machine.frequency_hz
-    longer = min(1 / (1 - load), MOST) if load < 1 else MOST
-    least = max(longer * config.requests, config.batches * machine.rows)
-    if scheduling != "inference_only":
-        least = max(least, config.iterations * iteration_s * rate)
+    least = least_requests(config, site, scheduling, load, rate=rate, rows=machine.rows)
     count = ceil(least / (1 - config.warm_up))
     generator = np.random.default_rng(seed)
     times_s = site.arrivals.times_s(count, request_per_s=rate, generator=generator)
@@ -89,6 +78,23 @@ def run_load(
         guard_batches=config.guard_batches,
         window=(int(arrival[_warm(count, config.warm_up)]), int(arrival[-1])),
     )
+
+
+def least_requests(
+    config: Colocation, site: Site, scheduling: str, load: float, *, rate: float, rows: int
+) -> float:
+    """Return how many requests of a service a run at `load` measures at least.
+
+    They come at `rate` per second and are served in batches of `rows`. `config.requests` over
+    1 - load, but at most `MOST` times as many, for the higher the load, the longer queues take to
+    forget; or the requests of `config.batches` full batches, or of the time of `config.iterations`
+    training iterations, if they are more.
+    """
+    longer = min(1 / (1 - load), MOST) if load < 1 else MOST
+    least = max(longer * config.requests, config.batches * rows)
+    if scheduling == "inference_only":
+        return least
+    return max(least, config.iterations * site.iteration_s * rate)
 
 
 def latency_us(site: Site, outcome: Outcome, warm_up: float) -> Any:

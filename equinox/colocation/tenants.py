@@ -11,7 +11,7 @@ from equinox.accelerator import Accelerator, Technology, Workload
 from equinox.colocation.batching import SHORTENED
 from equinox.colocation.programs import activation_byte
 from equinox.colocation.simulation import simulate
-from equinox.colocation.site import Site, place
+from equinox.colocation.site import Site, place, train_dedicated
 from equinox.colocation.state import Service
 from equinox.config.colocation import Colocation, MixedService
 
@@ -50,12 +50,13 @@ def make_tenants(
     machine, dedicated = machines
     served = [workloads[service.workload] for service in services]
     trained = workloads[config.training_workload or served[0].name]
+    best = train_dedicated(config, dedicated, trained)
     total = sum(service.weight for service in services)
     return [
         _make_tenant(
             config,
             service,
-            place(config, replace(machine, sram_byte=byte), dedicated, technology, own, trained),
+            place(config, replace(machine, sram_byte=byte), technology, own, trained, best),
             service.weight / total,
         )
         for service, own, byte in zip(services, served, divide_sram(machine, served), strict=True)

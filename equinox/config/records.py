@@ -36,7 +36,10 @@ def check_record(
 
 def problems(kind: Any, error: ValidationError) -> Iterator[tuple[tuple[Key, ...], str]]:
     """Yield the key of each thing that is wrong, and `value: rule` in words."""
+    told = {item["loc"][:end] for item in error.errors() for end in range(len(item["loc"]))}
     for item in error.errors():
+        if item["type"] == "too_short" and item["loc"] in told:
+            continue  # for lack of items that are wrong: each is told by itself
         message = item["msg"].removeprefix("Value error, ")
         if item["type"] in _UNKNOWN:
             message = "unknown key" + _suggest(kind, item["loc"])
@@ -85,7 +88,7 @@ def _known_keys(schema: Mapping[str, Any], location: Sequence[Key]) -> set[str]:
     for key in location:
         known = {name for part in parts for name in part.get("properties", {})}
         inside = [part.get("properties", {}).get(key) for part in parts]
-        inside += [part.get("additionalProperties") for part in parts]
+        inside += [part.get(name) for part in parts for name in ("additionalProperties", "items")]
         inside += [each for part in parts for each in part.get("patternProperties", {}).values()]
         parts = [
             leaf for part in inside if isinstance(part, dict) for leaf in _leaves(part, schema)

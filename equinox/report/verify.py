@@ -23,15 +23,16 @@ from equinox.tables import TABLES, read_table
 RELATIVE_TOLERANCE = 1e-6
 TRAINED = frozenset({"accuracy", "equivalence"})  # rest on training
 FILE = "checksums.json"
+DIFFERS, CLOSE, ALONE = "DIFFERS", "close", "alone"
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """Something that is not as in the reference; `fatal` if it is beyond the tolerance."""
+    """Something that is not as in the reference."""
 
     what: str
-    fatal: bool
+    kind: str  # DIFFERS: beyond the tolerance; CLOSE: within it; ALONE: nothing to compare with
 
 
 def main() -> None:
@@ -46,15 +47,18 @@ def main() -> None:
         if options.record:
             record(tables, options.reference)
             return
-        found = list(compare(tables, read_reference(options.reference)))
+        reference = read_reference(options.reference)
+        found = list(compare(tables, reference))
     except ValueError as error:
         parser.error(str(error))
     for difference in found:
-        print(("DIFFERS  " if difference.fatal else "close    ") + difference.what)
-    if any(difference.fatal for difference in found):
+        print(f"{difference.kind:<9}{difference.what}")
+    kinds = {difference.kind for difference in found}
+    if DIFFERS in kinds:
         sys.exit("this run is not the reference run")
-    same = "to the tolerance" if found else "bit for bit"
-    print(f"{len(tables)} tables and every claim agree with the reference run {same}")
+    same = "to the tolerance" if CLOSE in kinds else "bit for bit"
+    compared = f"{len(set(tables) & set(reference['tables']))} tables and every claim"
+    print(f"{compared} agree with the reference run {same}")
 
 
 def read_run(folder: Path) -> dict[str, pd.DataFrame]:
@@ -70,7 +74,7 @@ def read_run(folder: Path) -> dict[str, pd.DataFrame]:
 
 
 def record(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
-    """Write the reference: for each table its checksum, rows and column sums, and all claims."""
+    """Write the reference: for each table its checksum, rows, words and sums, and all claims."""
     claims = tables["claims"][["id", "reproduced", "low", "high", "verdict", "from_table"]]
     reference = {
         "tables": {name: _summary(frame) for name, frame in sorted(tables.items())},
@@ -101,32 +105,39 @@ def compare(
     """Yield what differs between the tables of a run and the reference."""
     for name, kept in reference["tables"].items():
         if name not in tables:
-            yield Difference(what=f"table {name}: it is missing; run snakemake", fatal=True)
+            yield Difference(what=f"table {name}: it is missing; run snakemake", kind=DIFFERS)
         elif name != "claims" and frame_sha256(tables[name]) != kept["values_sha256"]:
             yield _compare_table(name, _summary(tables[name]), kept)
     for name in sorted(set(tables) - set(reference["tables"])):
-        yield Difference(what=f"table {name}: the reference run has none", fatal=False)
+        yield Difference(what=f"table {name}: the reference run has none", kind=ALONE)
     if "claims" in tables:
         rows = _plain_rows(tables["claims"])
         for name, kept in reference["claims"].items():
             yield from _compare_claim(name, rows.get(name), kept)
+        for name in sorted(set(rows) - set(reference["claims"])):
+            yield Difference(what=f"claim {name}: the reference run has none", kind=ALONE)
 
 
 def _compare_table(name: str, found: Mapping[str, Any], kept: Mapping[str, Any]) -> Difference:
     if name in TRAINED:
-        return Difference(what=f"table {name}: other values; its claims decide", fatal=False)
+        return Difference(what=f"table {name}: other values; its claims decide", kind=CLOSE)
     if found["rows"] != kept["rows"]:
         rows = f"{found['rows']} rows, reference {kept['rows']}"
-        return Difference(what=f"table {name}: {rows}", fatal=True)
+        return Difference(what=f"table {name}: {rows}", kind=DIFFERS)
     far = [
         column
-        for column, value in kept["sums"].items()
-        if not _close(found["sums"].get(column), value)
+        for column in sorted(found["words"].keys() | kept["words"].keys())
+        if found["words"].get(column) != kept["words"].get(column)
+    ]
+    far += [
+        column
+        for column in kept["sums"] | found["sums"]
+        if not _close(found["sums"].get(column), kept["sums"].get(column))
     ]
     if far:
-        return Difference(what=f"table {name}: other values in {', '.join(far)}", fatal=True)
-    within = f"table {name}: column sums agree to {RELATIVE_TOLERANCE:g}, not bit for bit"
-    return Difference(what=within, fatal=False)
+        return Difference(what=f"table {name}: other values in {', '.join(far)}", kind=DIFFERS)
+    within = f"table {name}: numbers agree to {RELATIVE_TOLERANCE:g} in sum, words are the same"
+    return Difference(what=within, kind=CLOSE)
 
 
 def _compare_claim(
@@ -134,11 +145,11 @@ def _compare_claim(
 ) -> Iterator[Difference]:
     where = f"claim {name} (from table {kept['from_table'] or 'none'})"
     if found is None:
-        yield Difference(what=f"{where}: it is missing", fatal=True)
+        yield Difference(what=f"{where}: it is missing", kind=DIFFERS)
         return
     if found["verdict"] != kept["verdict"]:
         words = f"{found['verdict']}, reference {kept['verdict']}"
-        yield Difference(what=f"{where}: {words}", fatal=True)
+        yield Difference(what=f"{where}: {words}", kind=DIFFERS)
     value, expected = found["reproduced"], kept["reproduced"]
     if value == expected or _close(value, expected):
         return
@@ -146,7 +157,9 @@ def _compare_claim(
     inside = (
         kept["from_table"] in TRAINED and None not in (value, low, high) and low <= value <= high
     )
-    yield Difference(what=f"{where}: {value}, reference {expected}", fatal=not inside)
+    yield Difference(
+        what=f"{where}: {value}, reference {expected}", kind=CLOSE if inside else DIFFERS
+    )
 
 
 def _close(value: float | None, expected: float | None) -> bool:
@@ -157,10 +170,12 @@ def _close(value: float | None, expected: float | None) -> bool:
 
 def _summary(frame: pd.DataFrame) -> dict[str, Any]:
     numbers = frame.select_dtypes("number").replace([math.inf, -math.inf], math.nan)
+    words = frame.select_dtypes(exclude="number")
     sums = {name: float(numbers[name].sum()) for name in numbers}
     squares = {f"{name} squared": float((numbers[name] ** 2).sum()) for name in numbers}
     return {
         "rows": len(frame),
+        "words": {name: frame_sha256(words[[name]]) for name in words},
         "values_sha256": frame_sha256(frame),
         "sums": {name: value for name, value in (sums | squares).items() if math.isfinite(value)},
     }

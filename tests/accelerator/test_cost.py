@@ -1,4 +1,5 @@
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 import pytest
@@ -6,7 +7,6 @@ import pytest
 from equinox.accelerator import (
     COMPONENTS,
     CONTROLLER,
-    Accelerator,
     area_mm2,
     leakage_w,
     load_technology,
@@ -15,6 +15,8 @@ from equinox.accelerator import (
     wires_and_rest_w,
 )
 from equinox.encodings.formats import get_encoding
+
+from ._machines import TPU_V1, machine
 
 
 @pytest.fixture(scope="module")
@@ -197,17 +199,7 @@ TPU_SHARES = {"matrix unit": 0.24, "memories": 0.29 + 0.06, "control": 0.02}
 
 @pytest.fixture(scope="module")
 def tpu():
-    return Accelerator(
-        encoding="int8",
-        arrays=1,
-        rows=256,
-        columns=256,
-        width=1,
-        frequency_hz=700e6,
-        voltage_v=0.9,
-        sram_byte=28 * 2**20,
-        dram_byte_per_s=34e9,
-    )
+    return machine(**TPU_V1)
 
 
 def tpu_parts_mm2(tpu, technology):
@@ -254,16 +246,12 @@ def test_over_its_whole_die_tpu_v1_is_more_than_three_times_this_model(tpu, tech
 
 def test_an_ideal_machine_has_finite_costs(technology):
     own = accelerator(technology)
-    ideal = Accelerator(
-        encoding=own.encoding,
-        arrays=own.arrays,
-        rows=own.rows,
-        columns=own.columns,
-        width=own.width,
-        frequency_hz=own.frequency_hz,
-        voltage_v=own.voltage_v,
-        sram_byte=own.sram_byte,
-        dram_byte_per_s=own.dram_byte_per_s,
+    ideal = replace(
+        own,
+        sram_byte_per_cycle=inf,
+        pipeline_cycles=0,
+        simd_latency_cycles=0,
+        simd_op_per_cycle=inf,
     )
     assert area_mm2(ideal, technology) == area_mm2(own, technology)
     assert power_w(ideal, technology) == power_w(own, technology)

@@ -3,7 +3,6 @@ from dataclasses import replace
 import pytest
 
 from equinox.accelerator import (
-    Accelerator,
     Layer,
     TrainingProduct,
     Workload,
@@ -12,6 +11,8 @@ from equinox.accelerator import (
     service_cycles,
     training_op_per_s,
 )
+
+from ._machines import machine
 
 
 @pytest.fixture(scope="module")
@@ -48,16 +49,8 @@ def test_independent_repetitions_follow_each_other_without_waiting(own):
 def test_brainwave_is_met_within_three_times():
     # Fowers et al., ISCA 2018, table 5: LSTM 2048, 25 steps, batch 1 in 0.074 ms on 96,000 MACs at
     # 250 MHz. Here: as many MACs in arrays of one row.
-    brainwave = Accelerator(
-        encoding="int8",
-        arrays=750,
-        rows=1,
-        columns=1,
-        width=128,
-        frequency_hz=250e6,
-        voltage_v=0.9,
-        sram_byte=40e6,
-        dram_byte_per_s=1e9,
+    brainwave = machine(
+        arrays=750, rows=1, columns=1, width=128, frequency_hz=250e6, sram_byte=40e6
     )
     time_s = service_cycles(brainwave, load_workload("lstm_2048_25"), batch=1) / 250e6
     assert 1 / 3 < time_s / 74e-6 < 1
@@ -92,17 +85,7 @@ def test_the_products_of_a_training_step_by_hand(own):
 
 
 def test_slow_dram_bounds_training():
-    slow = Accelerator(
-        encoding="int8",
-        arrays=1,
-        rows=64,
-        columns=64,
-        width=64,
-        frequency_hz=1e9,
-        voltage_v=0.9,
-        sram_byte=1e6,
-        dram_byte_per_s=1e9,
-    )
+    slow = machine(rows=64, columns=64, width=64)
     products = load_workload("lstm_2048_25").training(128, encoding="int8")
     byte = sum(product.repeat * product.dram_byte for product in products)
     op = sum(product.op for product in products)

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from equinox.accelerator import Accelerator, matmul_cycles, systolic_cycles
+from equinox.accelerator import matmul_cycles, systolic_cycles
+
+from ._machines import machine
 
 ROWS = list(csv.DictReader(Path(__file__).with_name("systolic.csv").open()))
 
@@ -36,25 +38,15 @@ def test_a_product_takes_the_cycles_of_the_published_simulator(row):
 )
 def test_our_output_stationary_array_is_bounded_by_it(row):
     m, k, n, rows, columns, cycles = sizes(row)
-    machine = Accelerator(
-        encoding="int8",
-        arrays=1,
-        rows=rows,
-        columns=columns,
-        width=1,
-        frequency_hz=1e9,
-        voltage_v=0.9,
-        sram_byte=1e6,
-        dram_byte_per_s=1e9,
-    )
+    own = machine(rows=rows, columns=columns)
     folds = -(-m // rows) * -(-n // columns)
     # Without overlap a fold is theirs, and the draining of its outputs.
-    separate = matmul_cycles(machine, m=m, k=k, n=n, folds="separate")
+    separate = matmul_cycles(own, m=m, k=k, n=n, folds="separate")
     assert separate == cycles + folds * rows
     # With overlap, ours: a fold streams or drains, whatever takes longer, and the last fills and
     # drains the array. Never below the work, and never above the array without overlap but for a
     # last fold that is held for the drain.
-    overlapped = matmul_cycles(machine, m=m, k=k, n=n)
+    overlapped = matmul_cycles(own, m=m, k=k, n=n)
     assert overlapped == folds * max(k, rows) + rows + columns - 2 + rows
     assert m * k * n / (rows * columns) <= overlapped <= separate + max(rows - k, 0)
 

@@ -3,7 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equinox.accelerator import Accelerator, matmul_cycles, matmul_timing, systolic_cycles
+from equinox.accelerator import matmul_cycles, matmul_timing, systolic_cycles
+
+from ._machines import machine
 
 # Cycles reported by SCALE-Sim v2.0.2, plus one: it reports the index of the last cycle.
 SCALE_SIM = [
@@ -28,21 +30,6 @@ SCALE_SIM = [
     ("os", 128, 128, 128, 2048, 2048, 36832),
 ]
 sizes = st.integers(1, 300)
-
-
-def machine(**changes):
-    numbers = {
-        "encoding": "int8",
-        "arrays": 1,
-        "rows": 4,
-        "columns": 4,
-        "width": 1,
-        "frequency_hz": 1e9,
-        "voltage_v": 0.9,
-        "sram_byte": 1e6,
-        "dram_byte_per_s": 1e9,
-    }
-    return Accelerator(**numbers | changes)
 
 
 @pytest.mark.parametrize(("dataflow", "rows", "columns", "m", "k", "n", "cycles"), SCALE_SIM)

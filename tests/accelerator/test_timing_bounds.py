@@ -1,23 +1,14 @@
 """What bounds a fold is rounded up, never down."""
 
-from equinox.accelerator import Accelerator, matmul_timing
+from equinox.accelerator import matmul_timing
 from equinox.encodings.formats import get_encoding
+
+from ._machines import machine
 
 
 def test_weights_of_broken_bytes_from_sram_bound_every_fold_by_whole_cycles():
-    machine = Accelerator(
-        encoding="hbfp6_16",
-        arrays=1,
-        rows=2,
-        columns=3,
-        width=1,
-        frequency_hz=1e9,
-        voltage_v=0.9,
-        sram_byte=1e6,
-        dram_byte_per_s=1e9,
-        sram_byte_per_cycle=1.0,
-    )
+    own = machine(encoding="hbfp6_16", rows=2, columns=3, sram_byte_per_cycle=1.0)
     assert get_encoding("hbfp6_16").w.bits == 6 + 10 / 576  # an exponent of 10 bits for 24 x 24
     # Four folds of 5 x 3 weights: 11.28 bytes each, a byte a cycle, so 12 cycles each.
-    timing = matmul_timing(machine, m=8, k=5, n=3)
+    timing = matmul_timing(own, m=8, k=5, n=3)
     assert timing.issue_cycles == 48

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from equinox.accelerator import Accelerator, load_technology
+from equinox.accelerator import load_technology
 from equinox.colocation import Poisson, Program, simulate_design
 from equinox.colocation.simulation import Outcome
 from equinox.colocation.site import Power, Site
 from equinox.config.colocation import Colocation, Fleet, MixedService, Sensitivity, Sharing
+from tests.accelerator._machines import machine
 
 FLEET = Fleet(
     accelerators=100,
@@ -158,18 +159,12 @@ def outcome_by_hand():
 def site_by_hand(outcome_by_hand):
     """Return a machine of 4 rows at 1 GHz with small programs; load 1 is 4 requests in 1000 ns."""
     return Site(
-        machine=Accelerator(
+        machine=machine(
             encoding="hbfp8_16",
             arrays=2,
-            rows=4,
-            columns=4,
             width=8,
-            frequency_hz=1e9,
-            voltage_v=0.9,
             sram_byte=2**20,
             dram_byte_per_s=1e12,
-            pipeline_cycles=0,
-            simd_latency_cycles=0,
             simd_op_per_cycle=1000.0,
         ),
         inference=program(10, load=5, size=90),

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from equinox.accelerator import (
-    Accelerator,
     TrainingProduct,
     load_workload,
     matmul_timing,
@@ -14,6 +13,7 @@ from equinox.accelerator import (
 )
 from equinox.colocation import Program, inference_program, simulate, training_program
 from equinox.encodings.formats import get_encoding
+from tests.accelerator._machines import machine as small_machine
 
 LSTM = load_workload("lstm_2048_25")
 
@@ -25,15 +25,13 @@ def machine(rows=64, **changes):
         "rows": rows,
         "columns": rows,
         "width": 16,
-        "frequency_hz": 1e9,
-        "voltage_v": 0.9,
         "sram_byte": 75 * 2**20,
         "dram_byte_per_s": 1e12,
         "pipeline_cycles": 6,
         "simd_latency_cycles": 9,
         "simd_op_per_cycle": 4000.0,
     }
-    return Accelerator(**(numbers | changes))
+    return small_machine(**numbers | changes)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,10 @@ from equinox.colocation.site import (
     find_design,
     place,
     power_of,
+    prepare_site,
     same_machine,
     train_alone,
+    train_dedicated,
 )
 from equinox.design_space.choose import accelerator_of
 
@@ -29,10 +31,13 @@ def machine(designs, name="500us"):
     return accelerator_of(find_design(designs, name, "hbfp8_16"), TECHNOLOGY)
 
 
+def place_lstm(config, own, workload=LSTM):
+    return place(config, own, TECHNOLOGY, workload, LSTM, 1e12)
+
+
 @pytest.fixture(scope="module")
 def site(config, designs):
-    both = machine(designs), machine(designs, DEDICATED)
-    return place(config, *both, TECHNOLOGY, LSTM, LSTM)
+    return prepare_site(config, designs, "500us", TECHNOLOGY, LSTM, LSTM)
 
 
 def test_mean_power_by_hand():
@@ -82,10 +87,7 @@ def test_training_is_measured_against_the_dedicated_machine_which_keeps_its_weig
     # without room for the weights it streams them, as the co-located machine does
     small = replace(dedicated, sram_byte=2**20, dram_byte_per_s=1e11)
     roomy = replace(dedicated, dram_byte_per_s=1e11)
-    found = [
-        place(config, machine(designs), each, TECHNOLOGY, LSTM, LSTM).dedicated_op_per_s
-        for each in (small, roomy)
-    ]
+    found = [train_dedicated(config, each, LSTM) for each in (small, roomy)]
     assert found[0] < 0.8 * found[1]
     assert site.training.total_load_cycles > 0
 
@@ -95,7 +97,7 @@ def test_batches_are_shortened_only_where_they_take_less_time(config, site, desi
     assert site.shortened[0].total_mmu_cycles == site.inference.total_mmu_cycles
     image = load_workload("resnet50")
     small = machine(pd.DataFrame([design("500us", 4, 2)]))
-    found = place(config, small, small, TECHNOLOGY, image, LSTM)
+    found = place_lstm(config, small, image)
     cycles = [each.total_mmu_cycles for each in found.shortened]
     assert len(cycles) == small.rows
     assert (np.diff(cycles) > 0).all()
@@ -105,7 +107,7 @@ def test_batches_are_shortened_only_where_they_take_less_time(config, site, desi
 def test_instructions_are_as_long_as_the_config_says(config, site, designs):
     changed = replace(config, instruction_folds=4, instruction_reduction=400)
     own = machine(designs)
-    found = place(changed, own, own, TECHNOLOGY, LSTM, LSTM).training
+    found = place_lstm(changed, own).training
     assert found.mmu_cycles.max() != site.training.mmu_cycles.max()
     assert found.op == site.training.op
 

@@ -60,6 +60,19 @@ def test_mixes_of_services_are_replaced_together():
     assert merged == {"sharing": {"mixes": {"c": [3]}, "design": "d"}}
 
 
+def test_a_wrong_item_of_a_list_is_one_line():
+    service = {"workload": "lstm_2048_25"}
+    for wrong, line in (
+        ({"weight": 0}, "0.weight = 0: Input should be greater than 0"),
+        ({"wight": 2}, "0.wight = 2: unknown key; did you mean 'weight'?"),
+    ):
+        with pytest.raises(ValueError, match="errors:") as caught:
+            load_config({"colocation": {"sharing": {"mixes": {"mine": [service | wrong]}}}})
+        assert str(caught.value).splitlines()[1:] == [f"  colocation.sharing.mixes.mine.{line}"]
+    with pytest.raises(ValueError, match=r"mine = \[\]: .*at least 1 item"):
+        load_config({"colocation": {"sharing": {"mixes": {"mine": []}}}})
+
+
 def test_sections_merge_key_by_key_and_runs_are_replaced_by_task():
     base = {"a": {"b": 1, "c": {"d": 2}}, "runs": {"mlp": {"fp32": 3, "bf16": 3}, "lstm": {}}}
     over = {"a": {"c": {"f": 3}, "b": None}, "runs": {"mlp": {"fp32": 1}}}

@@ -12,6 +12,7 @@ from equinox.design_space import measure_density
 from equinox.report.claims import claims_table, read_claims
 from equinox.report.verify import compare, read_reference, read_run, record
 from equinox.tables import check_table, write_table
+from tests.figures._tables import random_table
 from tests.test_tables import fleet_rows
 
 
@@ -53,7 +54,7 @@ def run(tmp_path):
 
 def told(tables, tmp_path):
     found = list(compare(tables, read_reference(tmp_path / "reference")))
-    return {difference.what: difference.fatal for difference in found}
+    return {difference.what: difference.kind for difference in found}
 
 
 def test_the_same_run_is_the_same(run, tmp_path):
@@ -64,36 +65,48 @@ def test_another_value_is_named_with_table_column_and_claim(run, tmp_path):
     fleet = fleet_rows().assign(power_w=505.0)
     found = told(run(fleet, reproduced=4.55), tmp_path)
     assert found == {
-        "table fleet: other values in power_w, power_w squared": True,
-        "claim equinox.fleet (from table fleet): 4.55, reference 4.5": True,
+        "table fleet: other values in power_w, power_w squared": "DIFFERS",
+        "claim equinox.fleet (from table fleet): 4.55, reference 4.5": "DIFFERS",
     }
 
 
 def test_a_last_bit_is_within_the_tolerance(run, tmp_path):
     fleet = fleet_rows().assign(power_w=500.0 * (1 + 1e-15))
     (what,) = told(run(fleet, reproduced=4.5 * (1 + 1e-15)), tmp_path).items()
-    assert what == ("table fleet: column sums agree to 1e-06, not bit for bit", False)
+    assert what == ("table fleet: numbers agree to 1e-06 in sum, words are the same", "close")
+
+
+def test_another_word_is_named_though_all_sums_agree(run, tmp_path):
+    found = told(run(fleet_rows().assign(status="short")), tmp_path)
+    assert found == {"table fleet: other values in status": "DIFFERS"}
+
+
+def test_a_claim_that_the_reference_has_not_is_named(run, tmp_path):
+    tables = run()
+    more = pd.concat([tables["claims"], claims(id="equinox.more")])
+    found = told(tables | {"claims": more}, tmp_path)
+    assert found == {"claim equinox.more: the reference run has none": "alone"}
 
 
 def test_another_verdict_missing_rows_and_missing_tables_are_named(run, tmp_path):
     assert any("not_reproduced" in what for what in told(run(verdict="not_reproduced"), tmp_path))
-    assert told(run(fleet_rows()[:1]), tmp_path) == {"table fleet: 1 rows, reference 2": True}
+    assert told(run(fleet_rows()[:1]), tmp_path) == {"table fleet: 1 rows, reference 2": "DIFFERS"}
     tables = run()
     del tables["fleet"]
-    assert told(tables, tmp_path) == {"table fleet: it is missing; run snakemake": True}
+    assert told(tables, tmp_path) == {"table fleet: it is missing; run snakemake": "DIFFERS"}
 
 
-@pytest.mark.parametrize(("value", "fatal"), [(4.9, False), (5.1, True)])
-def test_what_rests_on_training_stays_inside_the_interval(run, tmp_path, value, fatal):
+@pytest.mark.parametrize(("value", "kind"), [(4.9, "close"), (5.1, "DIFFERS")])
+def test_what_rests_on_training_stays_inside_the_interval(run, tmp_path, value, kind):
     record(run(from_table="accuracy"), tmp_path / "reference")
     found = told(run(from_table="accuracy", reproduced=value), tmp_path)
-    assert list(found.values()) == [fatal]
+    assert list(found.values()) == [kind]
 
 
 def test_a_table_that_the_reference_has_not_is_named(run, tmp_path):
     tables = run()
     found = told(tables | {"sharing": tables["fleet"]}, tmp_path)
-    assert found == {"table sharing: the reference run has none": False}
+    assert found == {"table sharing: the reference run has none": "alone"}
 
 
 def test_the_command_exits_with_what_it_found(run, tmp_path):
@@ -101,7 +114,12 @@ def test_the_command_exits_with_what_it_found(run, tmp_path):
     command += ["--reference", tmp_path / "reference"]
     run()
     done = subprocess.run(command, text=True, capture_output=True, check=False)
-    assert (done.returncode, "bit for bit" in done.stdout) == (0, True)
+    every = "tables and every claim agree with the reference run bit for bit"
+    assert (done.returncode, done.stdout) == (0, f"2 {every}\n")
+    write_table(random_table("density"), "density", tmp_path / "tables/density.parquet")
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    told_alone = "alone    table density: the reference run has none\n"
+    assert (done.returncode, done.stdout) == (0, f"{told_alone}2 {every}\n")
     run(reproduced=4.6)
     done = subprocess.run(command, text=True, capture_output=True, check=False)
     assert (done.returncode, "DIFFERS" in done.stdout) == (1, True)
@@ -128,7 +146,7 @@ def test_a_constant_changed_by_one_percent_is_told_with_table_and_claims(reposit
     record(runs[0], tmp_path / "reference")
     assert told(runs[0], tmp_path) == {}
     found = told(runs[1], tmp_path)
-    assert all(found.values())
+    assert set(found.values()) == {"DIFFERS"}
     named = {what.split(" (")[0].split(":")[0] for what in found}
     assert named == {"table density", "claim hbfp.density_hbfp4_fp32"}
     assert "other values in area_um2" in next(iter(found))
