@@ -89,12 +89,12 @@ def training_folders(config: Config) -> dict[tuple[str, str], str]:
 def comparisons(config: Config, results: Path = Path("results")) -> tuple[str, ...]:
     """Return the tables that set an experiment beside its scale; none without an experiment.
 
-    Its designs always; operating points where `results` have those of the scale; accuracy where
-    they have it and the experiment trains runs of its own.
+    Its designs always; operating points and services that share where `results` have those of the
+    scale; accuracy where they have it and the experiment trains runs of its own.
     """
     if not config.experiment:
         return ()
-    own = {"colocation_comparison"}
+    own = {"colocation_comparison", "sharing_comparison"}
     if config.name in training_folders(config).values():
         own.add("accuracy_comparison")
     tables = results / config.scale / "tables"

@@ -47,6 +47,7 @@ _DESIGN = (
 SOURCES: Mapping[str, str] = {
     "accuracy_comparison": "equivalence",
     "colocation_comparison": "operating_points",
+    "sharing_comparison": "sharing",
 }
 _EXPERIMENT = text("experiment", "the scale, or scale@experiment")
 

@@ -46,11 +46,11 @@ def test_an_experiment_is_compared_in_what_it_has_of_its_own_and_the_scale_has_t
     assert comparisons(mx, tmp_path) == ("comparison",)
     tables = tmp_path / "default" / "tables"
     tables.mkdir(parents=True)
-    for name in ("equivalence", "operating_points"):
+    for name in ("equivalence", "operating_points", "sharing"):
         (tables / f"{name}.parquet").touch()
-    assert comparisons(more_power, tmp_path) == ("comparison", "colocation_comparison")
-    everything = ("comparison", "accuracy_comparison", "colocation_comparison")
-    assert comparisons(mx, tmp_path) == everything
+    both = ("colocation_comparison", "sharing_comparison")
+    assert comparisons(more_power, tmp_path) == ("comparison", *both)
+    assert comparisons(mx, tmp_path) == ("comparison", "accuracy_comparison", *both)
 
 
 @pytest.mark.parametrize(

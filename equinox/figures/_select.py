@@ -11,6 +11,7 @@ REFERENCE_DESIGN = "500us"  # the design that the published results are about
 REFERENCE_ENCODING = "hbfp8_16"  # and its encoding
 REFERENCE_BATCHING = "adaptive"
 REFERENCE_WORKLOAD = "lstm_2048_25"  # the service of the published results
+REFERENCE_ORDER = "listed"  # of services that share an accelerator
 
 
 def require(frame: pd.DataFrame, table: str, what: str) -> pd.DataFrame:
@@ -129,6 +130,13 @@ def operating_points(
     # A policy without training may have another word in this column.
     main = rows.groupby("scheduling")["training_task"].transform(most_frequent)
     return rows.loc[rows["training_task"] == main]
+
+
+def select_order(sharing: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of one order of services: as they are listed, or of that with most rows."""
+    orders = sharing["order"]
+    listed = (orders == REFERENCE_ORDER).any()
+    return sharing[orders == (REFERENCE_ORDER if listed else most_frequent(orders))]
 
 
 def named_limits_us(designs: pd.Series) -> dict[str, float]:

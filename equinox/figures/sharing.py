@@ -14,21 +14,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from equinox.figures._lines import draw_line, entry, log_if_wide, top_legend
-from equinox.figures._select import most_frequent, require, with_interval
+from equinox.figures._select import require, select_order, with_interval
 from equinox.figures._style import BLACK, PAGE_IN, Look, look, new_figure, ordered
 
 TABLES = ("sharing",)
 
 _PER_MS = 1e-3  # ms in a us
-_ORDER = "listed"  # the order of services that is drawn, where it was run
 
 
 def plot(published: Mapping[str, float], sharing: pd.DataFrame) -> Figure:
     """Draw p99 latency and training over the load of each mix: a column per mix."""
     del published  # none is about several services
-    rows = require(sharing, "sharing", "any mix")
-    order = _ORDER if (rows["order"] == _ORDER).any() else most_frequent(rows["order"])
-    rows = rows[(rows["order"] == order) & rows["scheduling"].isin(["priority", "inference_only"])]
+    rows = select_order(require(sharing, "sharing", "any mix"))
+    rows = rows[rows["scheduling"].isin(["priority", "inference_only"])]
     rows = require(rows, "sharing", "scheduling priority or inference_only")
     mixes, services = sorted(rows["mix"].unique()), ordered(rows["workload"])
     figure = new_figure(PAGE_IN, 3.8)

@@ -24,7 +24,7 @@ _NARROW_PT = 300.0  # figures up to this width are those of one column of a page
 #: Sections of the config that a table rests on, beside its chapter's other tables.
 _SIMULATED = (
     *("colocation", "operating_points", "saturation", "sites", "colocation_sensitivity", "fleet"),
-    *("sharing", "colocation_comparison"),
+    *("sharing", "colocation_comparison", "sharing_comparison"),
 )
 RESTS_ON: Mapping[str, tuple[str, ...]] = {
     "accuracy": ("training",),

@@ -59,6 +59,19 @@ _KEYS: Mapping[str, Mapping[str, Sequence[object]]] = {
         "scheduling": ("inference_only", "priority"),
         "load": (0.1, 0.5, 0.9),
     },
+    "sharing_comparison": {
+        "experiment": ("default", "default@more_power"),
+        "mix": ("some", "others"),
+        "design": ("500us",),
+        "encoding": ("hbfp8_16",),
+        "workload": ("lstm_2048_25", "resnet50"),
+        "training_task": ("own",),
+        "arrivals": ("poisson",),
+        "batching": ("shortened",),
+        "order": ("listed",),
+        "scheduling": ("inference_only", "priority"),
+        "load": (0.1, 0.5, 0.9),
+    },
     "breakdown": {
         "design": (*_DESIGNS, "fixed_point_inference"),
         "encoding": ("hbfp8_16",),
@@ -313,5 +326,6 @@ _ADJUST = {
     "operating_points": _adjust_points_of_load,
     "colocation_sensitivity": _adjust_points_of_load,
     "sharing": _adjust_sharing,
+    "sharing_comparison": _adjust_sharing,
     "fleet": _adjust_fleet,
 }

@@ -82,8 +82,8 @@ def test_there_are_the_figures_of_the_design() -> None:
         "accuracy_by_encoding arithmetic_density batching_policies claims_intervals "
         "colocation_sensitivity convergence "
         "cycle_breakdown deciding_constants design_choices designs_breakdown energy_per_operation "
-        "experiment_accuracy experiment_colocation experiment_comparison fleet_day float_grid "
-        "latency_vs_load mantissa_and_tile "
+        "experiment_accuracy experiment_colocation experiment_comparison experiment_sharing "
+        "fleet_day float_grid latency_vs_load mantissa_and_tile "
         "pareto_front roofline saturation scheduling_policies sensitivity sharing storage_rounding "
         "training_vs_load"
     )
