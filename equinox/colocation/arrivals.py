@@ -276,7 +276,8 @@ def make_arrivals(name: str) -> Arrivals:
     except ValueError:
         raise ValueError(f"arrivals is {name!r}; its parameters must be numbers") from None
     if len(numbers) != count:
-        raise ValueError(f"arrivals is {name!r}; {kind} has {count} parameters")
+        shape = ":".join([kind, *["NUMBER"] * count])
+        raise ValueError(f"arrivals is {name!r}; it must be {shape}")
     return make(*numbers)
 
 
@@ -296,26 +297,11 @@ def read_trace(path: str | Path) -> Trace:
     Times are numbers of seconds, or dates with time of day (ISO 8601).
 
     Raises:
-        ValueError: the file has no row, or a row is not a time, or comes before the row above it.
+        ValueError: the file cannot be read or has no row or no header line, or a row is not a
+            time, or comes before the row above it.
     """
-    path = Path(path)
-    if path.suffix == ".parquet":
-        frame = pd.read_parquet(path)
-    elif path.suffix == ".csv":
-        frame = pd.read_csv(path, dtype=str)
-    else:
-        raise ValueError(f"trace {path}: the suffix is {path.suffix!r}; use .csv or .parquet")
-    if frame.empty:
-        raise ValueError(f"trace {path}: no rows; it needs a column of times in seconds")
-    column: Any = frame.iloc[:, 0]
-    dated: Any = pd.api.types.is_datetime64_any_dtype(column)
-    times: Any = (
-        pd.Series(np.nan, column.index) if dated else pd.to_numeric(column, errors="coerce")
-    )
-    dated = dated or times.isna().all()
-    if dated:
-        dates = pd.to_datetime(column, errors="coerce", format="ISO8601")
-        times = (dates - dates.iloc[0]).dt.total_seconds()
+    column: Any = _first_column(Path(path))
+    times, dated = _to_seconds(column)
     bad = np.flatnonzero(times.isna())
     if len(bad):
         value = column.iloc[bad[0]]
@@ -327,6 +313,36 @@ def read_trace(path: str | Path) -> Trace:
         return Trace(recorded_s=times.to_numpy(np.float64))
     except ValueError as error:
         raise ValueError(f"trace {path}: {error}") from None
+
+
+def _first_column(path: Path) -> Any:
+    if path.suffix not in TRACE_SUFFIXES:
+        raise ValueError(f"trace {path}: the suffix is {path.suffix!r}; use .csv or .parquet")
+    try:
+        frame = (
+            pd.read_parquet(path)
+            if path.suffix == ".parquet"
+            else pd.read_csv(path, dtype=str, skip_blank_lines=False)
+        )
+    except ValueError as error:  # also pandas' and Arrow's own
+        raise ValueError(f"trace {path}: it cannot be read: {error}") from None
+    if frame.empty:
+        raise ValueError(f"trace {path}: no rows; it needs a column of times in seconds")
+    name = frame.columns[0]
+    if path.suffix == ".csv" and not _to_seconds(pd.Series([name]))[0].isna().any():
+        raise ValueError(f"trace {path}: the first line, {name!r}, is a time; let it name columns")
+    return frame.iloc[:, 0]
+
+
+def _to_seconds(column: Any) -> tuple[Any, bool]:
+    """Return times, NaN for what is none, and whether they are dates: seconds after the first."""
+    dated = pd.api.types.is_datetime64_any_dtype(column)
+    if not dated:
+        times = pd.to_numeric(column, errors="coerce")
+        if not times.isna().all():
+            return times, False
+    dates: Any = pd.to_datetime(column, errors="coerce", format="ISO8601")
+    return (dates - dates.iloc[0]).dt.total_seconds(), True
 
 
 def check_times(times: NDArray[Any], what: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final, final
 
-from annotated_types import MinLen
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import AfterValidator, ConfigDict
 
 from equinox.config.checks import STRICT, Count, Distinct, Name, NonNegative, Positive, Seed, Share
@@ -23,10 +23,10 @@ class Fleet:
     accelerators: Count
     intervals: Count  # of a day
     mean_load: Share
-    peak_to_trough: Positive
+    peak_to_trough: Annotated[float, Ge(1)]
     balancers: Annotated[tuple[Name, ...], MinLen(1), Distinct]
     schedulings: Annotated[tuple[Name, ...], MinLen(1), Distinct]
-    pack_load: Share  # load to which "pack" fills an accelerator
+    pack_load: Annotated[float, Gt(0), Le(1)]  # load to which "pack" fills an accelerator
     profile: Name  # of the day: `COSINE`, or a trace file
 
 
@@ -116,7 +116,7 @@ class Colocation:
     iterations: (
         Positive  # measured in a run with training, in times of an iteration alone, at least
     )
-    warm_up: Share  # share of a run left out at its start
+    warm_up: Annotated[float, Ge(0), Lt(1)]  # share of a run left out at its start
     adaptive_timeout: NonNegative  # in service times of a full batch
     guard_batches: Positive  # training stops while more batches than this wait
     instruction_folds: Count  # of training: what cannot be interrupted

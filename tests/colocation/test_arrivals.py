@@ -112,7 +112,7 @@ def test_a_process_has_a_name(name, kind):
     ("name", "message"),
     [
         ("poison", "processes are poisson, gamma"),
-        ("gamma", "gamma has 1 parameters"),
+        ("gamma", "arrivals is 'gamma'; it must be gamma:NUMBER"),
         ("gamma:x", "must be numbers"),
         ("weibull:-1", "gap_scv is -1.0"),
         ("modulated:10:1:5", "burst_share between 0 and 1"),
@@ -161,6 +161,10 @@ def test_dates_are_times(tmp_path):
         ("time_s\n1\n1\n", "a mean rate needs two rows"),
         ("time_s\n-1\n0\n", "row 1 is -1, before time 0"),
         ('time_s\n0\n""\n5\n', "row 2 is nan, not seconds or a date"),
+        ("time_s\n0\n\n5\n", "row 2 is nan, not seconds or a date"),
+        ("0\n1\n2\n", "the first line, '0', is a time"),
+        ("2023-11-16 18:17:03\n2023-11-16 18:17:05\n", "the first line, .* is a time"),
+        ("", "trace .*trace.csv: it cannot be read: No columns"),
         ("t\n2023-11-16 18:17:03\nsoon\n", "row 2 is 'soon', not seconds or a date"),
         (
             "t\n2023-11-16 18:17:03\n2023-11-16 18:17:02\n",
@@ -172,4 +176,11 @@ def test_a_bad_trace_is_an_error_that_names_the_row(tmp_path, text, message):
     path = tmp_path / "trace.csv"
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
+        read_trace(path)
+
+
+def test_a_damaged_trace_is_an_error_that_names_the_file(tmp_path):
+    path = tmp_path / "trace.parquet"
+    path.write_bytes(b"no")
+    with pytest.raises(ValueError, match=r"trace .*trace\.parquet: it cannot be read"):
         read_trace(path)

@@ -39,6 +39,9 @@ def test_an_unknown_scale_is_named_with_those_that_exist():
         ({"colocation": {"sensitivity": {"zz": 1}}}, r"zz = 1: unknown key; .*: adaptive_timeout"),
         ({"training": {"tasks": {"mlp": {"awd": {"zz": 1}}}}}, r"zz = 1: .*: activation_penalty"),
         ({"colocation": {"seeds": [1, 1]}}, r"colocation.seeds = \[1, 1\]: 1 is there twice"),
+        ({"colocation": {"warm_up": 1}}, r"colocation.warm_up = 1: .*less than 1"),
+        ({"colocation": {"fleet": {"pack_load": 0}}}, r"pack_load = 0: .*greater than 0"),
+        ({"colocation": {"fleet": {"peak_to_trough": 0.5}}}, r"peak_to_trough = 0.5: .*equal to 1"),
         ({"data_dir": "/no/such/folder"}, r"data_dir = '/no/such/folder': there is no such folder"),
     ],
 )
