@@ -156,7 +156,12 @@ COLOCATION_TABLES: Final = (
         tuple(name for name in _POINT if name != "load"),
         (
             *(column for column in _POINT_NAMES if column.name != "load"),
-            share("saturation_load", "highest load whose queue does not grow", high=np.inf),
+            share(
+                "saturation_load",
+                "highest load, to 1.2, whose queue does not grow; empty if none",
+                high=np.inf,
+                nullable=True,
+            ),
             number("latency_target_us", "us", "p99 latency to keep", nullable=True),
             share(
                 "load_within_target",

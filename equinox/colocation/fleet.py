@@ -144,7 +144,7 @@ def _spread(fleet: Fleet, balancer: str, load: Values, points: Points) -> pd.Dat
     )
     power_w = np.interp(each, loads, np.append(points.resting_w, points.power_w))
     p99 = np.interp(each, points.load, points.p99_latency_us, right=np.nan)
-    saturated = each > points.saturation_load
+    saturated = ~(each <= points.saturation_load)  # at all loads, if NaN
     known = each <= points.load[-1]
     return pd.DataFrame(
         {

@@ -1,8 +1,9 @@
 """What a site can take: its work alone, and the loads at which each policy gives way."""
 
+import logging
 from dataclasses import replace
 from itertools import product
-from math import nan
+from math import isnan, nan
 from typing import Any, Final
 
 import numpy as np
@@ -14,8 +15,14 @@ from equinox.colocation.site import Site
 from equinox.colocation.sweep import latency_us, measure_work, run_load, same_batching
 from equinox.config.colocation import Colocation
 
+LOGGER = logging.getLogger(__name__)
+
 LONGER: Final = 2  # how much the search's runs exceed the sweep's, against chance
 _MICRO = 1e6  # us in a second
+_GROWING = (
+    "%s, %s: the queue grows at every load that was tried, in runs of %d requests or more; "
+    "longer runs (colocation.requests) tell bursts from growth"
+)
 _HIGHEST = 1.2  # load that the search for saturation starts from
 
 
@@ -67,6 +74,8 @@ def find_limits(config: Colocation, site: Site, target_us: float | None) -> pd.D
         same = same_batching(config, site, batching), scheduling
         if same not in rows:
             rows[same] = _limits(config, site, *same, target_us)
+            if isnan(rows[same]["saturation_load"]):
+                LOGGER.warning(_GROWING, batching, scheduling, config.requests)
         names = {"batching": batching, "scheduling": scheduling}
         rows[batching, scheduling] = rows[same] | names
     return pd.DataFrame(list(rows.values()))

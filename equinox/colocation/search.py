@@ -5,7 +5,7 @@ same seed at each load, so that chance does not decide.
 """
 
 from collections.abc import Callable
-from math import nan
+from math import isnan, nan
 from typing import Any, Final
 
 import numpy as np
@@ -52,6 +52,15 @@ def bisect_load(
     return good
 
 
+def bisect_far(
+    holds: Callable[[float], bool], *, low: float = 0.0, high: float, tolerance: float
+) -> float:
+    """Return `bisect_load`, and where it is NaN, that of its lowest step: a 64th is asked for."""
+    found = bisect_load(holds, low=low, high=high, tolerance=tolerance)
+    least = low + (high - low) / STEPS
+    return bisect_load(holds, low=low, high=least, tolerance=tolerance) if isnan(found) else found
+
+
 def keeps_up(arrival: ArrayLike, completion: ArrayLike, *, slack: float = SLACK) -> bool:
     """Return whether the queue of a run does not grow.
 
@@ -80,7 +89,8 @@ def saturation_load(
     """Return the highest load at which `keeps_up` is true of `simulate_at`, to `tolerance`.
 
     The slack lets through loads that exceed the saturation load by a share of `slack`, and as
-    much more as chance grows a queue in a run: for n requests some sqrt(8 / n) of the load.
+    much more as chance grows a queue in a run: for n requests some sqrt(8 / n) of the load. NaN
+    if the queue grows at all that is asked for, down to a 64th of the way from `low` to `high`.
 
     Raises:
         ValueError: as `bisect_load`.
@@ -89,7 +99,7 @@ def saturation_load(
     def holds(load: float) -> bool:
         return keeps_up(*simulate_at(load), slack=slack)
 
-    return bisect_load(holds, low=low, high=high, tolerance=tolerance)
+    return bisect_far(holds, low=low, high=high, tolerance=tolerance)
 
 
 def largest_load_within(

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
-from math import ceil, isnan, nan
+from math import ceil, nan
 from typing import Any, Final, final
 
 import numpy as np
@@ -16,7 +16,7 @@ from equinox.accelerator import Technology, Workload
 from equinox.colocation.arrivals import take_until
 from equinox.colocation.metrics import summarize_latency
 from equinox.colocation.replications import summarize_replications
-from equinox.colocation.search import STEPS, bisect_load, keeps_up
+from equinox.colocation.search import bisect_far, keeps_up
 from equinox.colocation.simulation import Cycles, Served, simulate_services
 from equinox.colocation.site import DEDICATED, find_design
 from equinox.colocation.sweep import cycle_shares, least_requests, name_latencies
@@ -140,14 +140,12 @@ def find_saturation(
         run = run_mix(config, tenants, order=order, scheduling=scheduling, load=load, seed=seed)
         return [keeps_up(each.arrival_cycle, each.completion_cycle) for each in run.served]
 
-    def limit(place: int, most: float) -> float:
-        return bisect_load(
-            lambda load: keep_up(load)[place], high=most, tolerance=config.load_tolerance
+    def limit(place: int) -> float:
+        return bisect_far(
+            lambda load: keep_up(load)[place], high=high, tolerance=config.load_tolerance
         )
 
-    found = [limit(place, high) for place in range(len(tenants))]
-    # One that cannot even keep up at the lowest step.
-    return [limit(place, high / STEPS) if isnan(load) else load for place, load in enumerate(found)]
+    return [limit(place) for place in range(len(tenants))]
 
 
 def judge_targets(points: pd.DataFrame) -> NDArray[np.str_]:

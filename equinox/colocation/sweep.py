@@ -168,7 +168,7 @@ def _rows(
                 else run_load(config, site, batching, scheduling, load, seed)
             )
             latencies = latency_us(site, outcome, config.warm_up)
-            growing = len(latencies) > 0 and load > limit
+            growing = len(latencies) > 0 and not load <= limit  # at none, if NaN
             yield {
                 "load": load,
                 "seed": seed,

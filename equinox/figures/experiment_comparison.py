@@ -38,7 +38,7 @@ def plot(published: Mapping[str, float], comparison: pd.DataFrame) -> Figure:
     figure = new_figure(PAGE_IN, 1.1 + 0.25 * len(designs))
     panels = figure.subplots(1, len(_PANELS), sharey=True)
     panels[2].set_xscale("log")
-    panels[2].xaxis.set_major_locator(LogLocator(subs=(1,)))
+    panels[2].xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     panels[2].xaxis.set_minor_locator(NullLocator())
     panels[2].xaxis.set_major_formatter(plain_numbers())
     for axes, (column, (label, factor)) in zip(panels, _PANELS.items(), strict=True):
@@ -55,7 +55,7 @@ def plot(published: Mapping[str, float], comparison: pd.DataFrame) -> Figure:
             )
         axes.set_xlabel(label)
         if axes.get_xscale() == "linear":
-            axes.set_xlim(0, None)
+            axes.set_xlim(0, 1.08 * axes.dataLim.xmax)
     panels[0].set_yticks(range(len(designs)), [look(name).label for name in designs])
     panels[0].set_ylim(len(designs) - 0.5, -0.5)
     panels[0].set_ylabel("Design")

@@ -162,6 +162,9 @@ def test_beyond_the_simulated_loads_latency_is_unknown_and_beyond_saturation_inf
         assert set(rows["status"]) == {status}
         assert np.array_equal(rows["p99_latency_us"].unique(), [p99_us], equal_nan=True)
         assert rows["reclaimed_accelerators"].max() == 0
+    points, sites, saturation = tables
+    never = points, sites, saturation.assign(saturation_load=np.nan)
+    assert set(simulate_fleet(config, *never, designs)["status"]) == {"saturated"}
 
 
 def test_a_trace_gives_the_day_its_profile(config, tmp_path):

@@ -102,6 +102,15 @@ def test_a_queue_saturates_at_load_1_and_earlier_for_a_slower_server():
         assert found == pytest.approx(1 / batch_s, rel=0.02)
 
 
+def test_a_queue_that_grows_at_all_steps_is_searched_for_below_the_lowest():
+    def simulate_at(load):  # all done at once up to load 0.1; above, nothing is
+        return np.arange(200.0), np.arange(200.0) + (0.5 if load <= 0.1 else 1e6)
+
+    found = saturation_load(simulate_at, high=1.2, tolerance=0.01)
+    assert 0.09 < found <= 0.1
+    assert np.isnan(saturation_load(lambda load: (np.arange(200.0), np.full(200, 1e6)), high=1.2))
+
+
 def test_batches_raise_the_saturation_load_by_their_size():
     found = saturation_load(lambda load: poisson_queue(load, batch_s=1.0, max_batch=4), high=8)
     assert found == pytest.approx(4, rel=0.02)

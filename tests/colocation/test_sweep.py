@@ -110,10 +110,13 @@ def test_batchings_that_are_the_same_by_hand(config, site_by_hand):
     assert same_batching(full_first, one_row, "shortened") == "full"
 
 
-def test_above_saturation_latencies_are_infinite_and_at_it_they_are_not(config, site_by_hand):
+@pytest.mark.parametrize("of_full", [0.1, np.nan])  # NaN: no load is kept up with
+def test_above_saturation_latencies_are_infinite_and_at_it_they_are_not(
+    config, site_by_hand, of_full
+):
     # A batch of 900 cycles and a load of 1 at 4 requests in 1000: both loads are kept up with.
     own = replace(config, batchings=("adaptive", "full"), schedulings=("priority", "training_only"))
-    limits = {("adaptive", "priority"): 0.2, ("full", "priority"): 0.1}
+    limits = {("adaptive", "priority"): 0.2, ("full", "priority"): of_full}
     rows = sweep_loads(own, site_by_hand, limits).set_index(["batching", "scheduling", "load"])
     names = ["mean_latency_us", "p50_latency_us", "p99_latency_us", "p999_latency_us"]
     grows = np.isinf(rows[names]).all(axis=1).groupby(level=[0, 1, 2]).all()
