@@ -48,6 +48,8 @@ def mark_level(
 ) -> None:
     """Draw a dotted horizontal line at `value`, named at its left or right end."""
     axes.axhline(value, color=BLACK, linestyle=":", linewidth=0.8, zorder=1)
+    if axes.get_ylim()[1] < value:  # where the limits of the axis are set already
+        axes.set_ylim(top=1.05 * value)
     axes.annotate(
         text,
         (0.98 if right else 0.02, value),
@@ -58,6 +60,17 @@ def mark_level(
         va="bottom" if above else "top",
         fontsize=6,
     )
+
+
+def mark_unbounded(axes: Axes) -> None:
+    """Say so where no finite latency was drawn: queues grow at every load."""
+    if not any(len(line.get_ydata(orig=True)) for line in axes.get_lines()):
+        axes.text(
+            *(0.5, 0.75, "grows without bound\nat every load"),
+            transform=axes.transAxes,
+            ha="center",
+            va="center",
+        )
 
 
 def plain_numbers() -> FuncFormatter:

@@ -11,7 +11,14 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from equinox.figures._lines import draw_line, entry, log_if_wide, mark_level, top_legend
+from equinox.figures._lines import (
+    draw_line,
+    entry,
+    log_if_wide,
+    mark_level,
+    mark_unbounded,
+    top_legend,
+)
 from equinox.figures._select import (
     REFERENCE_DESIGN,
     named_limits_us,
@@ -39,6 +46,7 @@ def plot(published: Mapping[str, float], points: pd.DataFrame) -> Figure:
         alone = of_design[of_design["scheduling"] == "inference_only"]
         mean_us = with_interval(alone, "load", "p99_latency_us")["mean"]
         axes.plot(mean_us.index, mean_us, color=BLACK, linestyle="--", linewidth=0.8, zorder=3)
+    mark_unbounded(axes)
     target = named_limits_us(pd.Series([REFERENCE_DESIGN]))[REFERENCE_DESIGN]
     mark_level(axes, target, f"service time target {target:g} µs", above=False)
     log_if_wide(axes)

@@ -12,7 +12,14 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from equinox.figures._lines import draw_line, log_if_wide, mark_level, top_legend, widths
+from equinox.figures._lines import (
+    draw_line,
+    log_if_wide,
+    mark_level,
+    mark_unbounded,
+    top_legend,
+    widths,
+)
 from equinox.figures._select import REFERENCE_DESIGN, operating_points, with_interval
 from equinox.figures._style import PAGE_IN, look, new_figure, ordered
 
@@ -35,6 +42,7 @@ def plot(published: Mapping[str, float], points: pd.DataFrame) -> Figure:
         draw_line(right, training, look(policy), width=width)
         if len(training) == 1:  # training alone does not depend on load
             right.axhline(training["mean"].iloc[0], color=look(policy).color, linestyle="--")
+    mark_unbounded(left)
     log_if_wide(left)
     left.set(xlabel="Load (share of saturation rate)", ylabel="99th-percentile latency (µs)")
     right.set(xlabel="Load (share of saturation rate)", ylabel="Training (% of dedicated)")

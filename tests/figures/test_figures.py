@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from itertools import combinations
+from math import inf
 from pathlib import Path
 from types import ModuleType
 
@@ -194,3 +195,13 @@ class TestEachFigure:
         tables = [random_table(table).iloc[:0] for table in figure.TABLES]
         with pytest.raises(ValueError, match=rf"table ({'|'.join(figure.TABLES)}) has no row of"):
             figure.plot({}, *tables)
+
+
+def test_where_no_latency_is_finite_a_figure_says_so_and_shows_the_published_level() -> None:
+    points = random_table("operating_points")
+    endless = [column for column in points if "_latency_us" in column]
+    growing = points.assign(**dict.fromkeys(endless, inf), training_relative=0.1)
+    left, right = module("scheduling_policies").plot({"equinox.training_share": 78.0}, growing).axes
+    assert [text.get_text() for text in left.texts] == ["grows without bound\nat every load"]
+    assert right.get_ylim()[1] > 78
+    assert not module("scheduling_policies").plot({}, points).axes[0].texts
