@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 import seaborn
 from matplotlib.artist import Artist
@@ -64,7 +65,7 @@ def mark_level(
 
 def mark_unbounded(axes: Axes) -> None:
     """Say so where no finite latency was drawn: queues grow at every load."""
-    if not any(len(line.get_ydata(orig=True)) for line in axes.get_lines()):
+    if not any(np.size(line.get_ydata(orig=True)) for line in axes.get_lines()):
         axes.text(
             *(0.5, 0.75, "grows without bound\nat every load"),
             transform=axes.transAxes,
