@@ -25,9 +25,7 @@ arrivals and go on when there are more, and a copy is a second run from there.
 
 from typing import Any
 
-from numba import njit
-
-from equinox.colocation.compiling import compile_quickly
+from equinox.colocation.compiling import kernel, part
 from equinox.colocation.periods import take_periods
 from equinox.colocation.policies import Action
 from equinox.colocation.records import (
@@ -39,19 +37,14 @@ from equinox.colocation.records import (
     Integers,
     Record,
     Records,
-    part,
     ready,
     sooner,
 )
-from equinox.machine_code import renewed
 
 _WAIT, _INFER = int(Action.WAIT), int(Action.INFER)
-_njit: Any = njit  # its types do not have these options
 
 
-@compile_quickly
-@_njit(cache=True, no_cfunc_wrapper=True, error_model="numpy", _nrt=False)
-@renewed
+@kernel
 def run(
     code: Records,
     entries: Records,

@@ -11,6 +11,7 @@ Source: Brent, An improved Monte Carlo factorization algorithm, BIT 20 (1980).
 
 from typing import Any
 
+from equinox.colocation.compiling import part
 from equinox.colocation.records import (
     BY_ROW,
     COUNTS,
@@ -23,7 +24,6 @@ from equinox.colocation.records import (
     Integers,
     Record,
     Records,
-    part,
     ready,
     sooner,
 )

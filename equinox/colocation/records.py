@@ -3,8 +3,9 @@
 from typing import Any, Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from equinox.colocation.compiling import part
 
 Integers = NDArray[np.int64]
 Records = NDArray[np.void]
@@ -72,13 +73,6 @@ COUNTS: Final = _places(
     "used training stalled idle instructions infer_next infer_done infer_ahead infer_ahead_done "
     "train_next train_done train_ahead train_ahead_done"
 )
-
-# numba: its wheels bring their own code generator, so no C compiler is needed where this runs.
-# It takes about a millisecond a statement, and 40 for a function: hence few of both, records (not
-# arrays), no wrappers of parts, and no counting of references, since nothing is allocated.
-_njit: Any = njit  # its types do not have these options
-#: Compile a function that compiled functions call.
-part = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy", _nrt=False)
 
 
 @part
