@@ -25,9 +25,7 @@ arrivals and go on when there are more, and a copy is a second run from there.
 
 from typing import Any
 
-from numba import njit
-
-from equinox.colocation.compiling import compile_quickly
+from equinox.colocation.compiling import kernel, part
 from equinox.colocation.periods import take_periods
 from equinox.colocation.policies import Action
 from equinox.colocation.records import (
@@ -39,19 +37,16 @@ from equinox.colocation.records import (
     Integers,
     Record,
     Records,
-    part,
+    larger,
     ready,
+    smaller,
     sooner,
 )
-from equinox.machine_code import renewed
 
 _WAIT, _INFER = int(Action.WAIT), int(Action.INFER)
-_njit: Any = njit  # its types do not have these options
 
 
-@compile_quickly
-@_njit(cache=True, no_cfunc_wrapper=True, error_model="numpy", _nrt=False)
-@renewed
+@kernel
 def run(
     code: Records,
     entries: Records,
@@ -78,7 +73,7 @@ def run(
     infer, train = streams[0], streams[1]
     enough = _look_ahead(services, arrival, machine)
     if infer.begun == 0:
-        machine.infer_at = max(machine.eligible, max(infer.loaded, infer.result))
+        machine.infer_at = larger(machine.eligible, larger(infer.loaded, infer.result))
     while enough and (machine.infer_at < NEVER or machine.now < machine.end):
         take_periods(code, machine, infer, train, cells, marks, kept, kept_streams)
         now = machine.now
@@ -114,13 +109,13 @@ def run(
             service.used += machine.used
             service.used_rows += machine.used * machine.rows
             machine.used = 0
-            machine.infer_at = max(machine.eligible, max(infer.loaded, infer.result))
+            machine.infer_at = larger(machine.eligible, larger(infer.loaded, infer.result))
 
 
 @part
 def _inside(machine: Record, first: int, last: int) -> Any:
     """Return how many of the cycles from `first` to `last` are counted."""
-    return max(min(last, machine.end) - max(first, machine.begin), 0)
+    return larger(smaller(last, machine.end) - larger(first, machine.begin), 0)
 
 
 @part
@@ -139,15 +134,15 @@ def _look_ahead(services: Records, arrival: Integers, machine: Record) -> bool:
         service.eligible = NEVER
         if left >= service.rows:
             full = arrival[number, first + service.rows - 1]
-            service.eligible = min(full, arrival[number, first] + service.timeout)
+            service.eligible = smaller(full, arrival[number, first] + service.timeout)
         elif left > 0:
             last = arrival[number, service.known - 1]  # nobody is left to wait for
             service.eligible = (
                 last if service.timeout == NEVER else arrival[number, first] + service.timeout
             )
         if service.guard < left:
-            machine.guard_at = min(machine.guard_at, arrival[number, first + service.guard])
-        machine.eligible = min(machine.eligible, service.eligible)
+            machine.guard_at = smaller(machine.guard_at, arrival[number, first + service.guard])
+        machine.eligible = smaller(machine.eligible, service.eligible)
     return enough
 
 
@@ -171,7 +166,7 @@ def _form_batch(
     chosen = machine.service
     service = services[chosen]
     first = last = service.first
-    most = min(service.known, first + service.rows)
+    most = smaller(service.known, first + service.rows)
     while last < most and arrival[chosen, last] <= now:
         start[chosen, last] = now
         last += 1
@@ -196,10 +191,10 @@ def _issue(
     now, row, ahead = machine.now, code[own.next], code[own.ahead]
     result, loaded = now + row.mmu + machine.drain, now + row.mmu
     if row.simd > 0:
-        result = max(result, machine.simd_free) + row.simd
-    result = max(own.result, result)
+        result = larger(result, machine.simd_free) + row.simd
+    result = larger(own.result, result)
     if ahead.load > 0:
-        loaded = max(loaded, machine.dram_free) + ahead.load
+        loaded = larger(loaded, machine.dram_free) + ahead.load
         machine.dram_free = loaded
     own.loaded, own.loaded_after, own.result = own.loaded_after, loaded, result
     if row.simd > 0:

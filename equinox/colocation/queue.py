@@ -9,14 +9,12 @@ from math import inf
 from typing import final
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from equinox.colocation.arrivals import check_times, mark_last
 from equinox.colocation.batching import batch_timeout
-from equinox.colocation.compiling import compile_quickly
+from equinox.colocation.compiling import kernel
 from equinox.colocation.tally import add_values, new_tally, tallied_quantile
-from equinox.machine_code import renewed
 
 Times = NDArray[np.float64]
 
@@ -180,9 +178,7 @@ def _batch_durations(batch_s: ArrayLike, max_batch: int) -> Times:
 
 
 # numba: its wheels bring their own code generator, so no C compiler is needed where this runs.
-@compile_quickly
-@njit(cache=True)
-@renewed
+@kernel
 def _serve(
     arrival: Times,
     duration: Times,

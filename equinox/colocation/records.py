@@ -3,8 +3,9 @@
 from typing import Any, Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from equinox.colocation.compiling import part
 
 Integers = NDArray[np.int64]
 Records = NDArray[np.void]
@@ -73,12 +74,18 @@ COUNTS: Final = _places(
     "train_next train_done train_ahead train_ahead_done"
 )
 
-# numba: its wheels bring their own code generator, so no C compiler is needed where this runs.
-# It takes about a millisecond a statement, and 40 for a function: hence few of both, records (not
-# arrays), no wrappers of parts, and no counting of references, since nothing is allocated.
-_njit: Any = njit  # its types do not have these options
-#: Compile a function that compiled functions call.
-part = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy", _nrt=False)
+
+# numba takes a twentieth of the first call for its `max` and `min`, which are of anything.
+@part
+def larger(value: int, other: int) -> Any:
+    """Return the larger of the two."""
+    return value if value > other else other
+
+
+@part
+def smaller(value: int, other: int) -> Any:
+    """Return the smaller of the two."""
+    return value if value < other else other
 
 
 @part
@@ -94,7 +101,7 @@ def ready(code: Records, own: Record, machine: Record) -> Any:
     """Return from when on the next instruction of a program can issue on a free MMU."""
     row = code[own.next]
     if row.depends:
-        return max(own.loaded, own.result)
+        return larger(own.loaded, own.result)
     if row.simd > 0:
-        return max(own.loaded, own.result - machine.drain - row.mmu)
+        return larger(own.loaded, own.result - machine.drain - row.mmu)
     return own.loaded

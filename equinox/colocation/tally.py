@@ -7,11 +7,9 @@ exact one. Whatever is smaller, zero too, is in the first bin and counts as 0.
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from equinox.colocation.compiling import compile_quickly
-from equinox.machine_code import renewed
+from equinox.colocation.compiling import kernel
 
 Integers = NDArray[np.int64]
 
@@ -49,9 +47,7 @@ def tallied_quantile(tally: Integers, share: float) -> float:
 
 
 # numba: a loop without temporary arrays.
-@compile_quickly
-@njit(cache=True)
-@renewed
+@kernel
 def _count(tally: Integers, bits: Integers) -> None:
     last = len(tally) - 1
     for pattern in bits:  # of positive doubles are ordered as these are

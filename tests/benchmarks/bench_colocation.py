@@ -2,7 +2,9 @@
 
 Prints requests per CPU-second at the queue level, percentiles included, beside the same queue in
 SimPy and Ciw if these are installed (the extra `benchmarks`); instructions per CPU-second of the
-engine under every policy; and the first call with nothing compiled yet.
+engine under every policy; and the CPU time of imports and of the first call in a process, with
+nothing compiled yet and with what the process before it has left on disk, beside what numba takes
+for any function at all.
 """
 
 import os
@@ -35,15 +37,30 @@ SHARES = (0.5, 0.99, 0.999)
 FIRST_CALL = """
 from time import process_time
 begin = process_time()
-import numpy as np
-from equinox.colocation import Program, simulate
+{imports}
 imported = process_time()
+{call}
+print(f"{{imported - begin:.2f}} s to import, {{process_time() - imported:.2f}} s for the call")
+"""
+ONE_LINE = """
+def same(x): return x
+njit(same)(1)  # not kept on disk
+"""
+QUEUE = """
+simulate_queue(np.arange(100), batch_s=1, training_chunk_s=1)
+"""
+ENGINE = """
 ones = np.ones(3, np.int64)
 columns = dict(mmu_cycles=ones, simd_cycles=ones, load_cycles=ones, depends=ones > 0, count=ones)
 program = Program(**columns, drain_cycles=0, op=1)
 simulate(program, program, np.arange(100), rows=2)
-print(f"{imported - begin:.2f} s to import, {process_time() - imported:.2f} s for the first call")
 """
+#: By name: what to import, and the first call.
+FIRST_CALLS = {
+    "numba, a function of one line": ("from numba import njit", ONE_LINE),
+    "queue": ("import numpy as np; from equinox.colocation import simulate_queue", QUEUE),
+    "engine": ("import numpy as np; from equinox.colocation import Program, simulate", ENGINE),
+}
 
 
 def draw(count: int) -> Iterator[np.ndarray]:
@@ -138,6 +155,16 @@ def instructions(scheduling: str) -> float:
     return outcome.instructions / (process_time() - begin) / 1e6
 
 
+def first_calls(name: str, script: str) -> None:
+    """Print what two processes say, the second of which finds what the first one compiled."""
+    with tempfile.TemporaryDirectory() as cache:
+        for when in ("nothing compiled", "from disk"):
+            sys.stdout.write(f"  {name}, {when}: ")
+            sys.stdout.flush()
+            command = [sys.executable, "-c", script]
+            subprocess.run(command, env=os.environ | {"NUMBA_CACHE_DIR": cache}, check=True)
+
+
 def main() -> None:
     """Print all."""
     sys.stdout.write("queue, million requests per CPU-second:\n")
@@ -165,11 +192,9 @@ def main() -> None:
     sys.stdout.write("engine, million instructions per CPU-second:\n")
     for name in POLICIES:
         sys.stdout.write(f"  {name}: {instructions(name):.0f}\n")
-    sys.stdout.write("nothing compiled: ")
-    sys.stdout.flush()
-    with tempfile.TemporaryDirectory() as cache:
-        command = [sys.executable, "-c", FIRST_CALL]
-        subprocess.run(command, env=os.environ | {"NUMBA_CACHE_DIR": cache}, check=True)
+    sys.stdout.write("first call in a process, CPU time:\n")
+    for name, (imports, call) in FIRST_CALLS.items():
+        first_calls(name, FIRST_CALL.format(imports=imports, call=call))
 
 
 if __name__ == "__main__":
