@@ -136,7 +136,8 @@ def _plan(
         height, width = 1, shape[1]
     strips = -(-shape[0] // height)
     threads = max(min(threads, rows * columns // _VALUES_PER_THREAD, strips), 1)
-    part = -(-strips // threads)
+    # As close to equal parts as strips allow: PyTorch's, so that a thread finds its values near it.
+    part = max(round(shape[0] / (height * threads)), 1)
     share = min(max(_VALUES_PER_SHARE // (height * shape[1]), 1), part)
     number = team.THREAD_NUMBER if threads > 1 else 0
     return _Plan(

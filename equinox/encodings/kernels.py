@@ -36,11 +36,12 @@ from equinox.machine_code import renewed
 Scalar = Any  # of the type that the kernels' casts make it
 
 #: What a kernel is told, as int64: the address of a function that gives the number of a thread, or
-#: 0; the parts of the matrix, of which a thread first takes that of its number; rows of a part and
-#: of what it takes at a time (whole tiles); addresses of the matrices of float32 that are read and
-#: written (may be the same); their shape; the tile's (ignored by `round_rows`); bits of a mantissa;
-#: the range of exponents, where larger and smaller ones saturate; the key, -1 for rounding to
-#: nearest. After them, for each part, APART integers, all 0: the last counts what is taken.
+#: 0; the parts of the matrix, of which a thread first takes that of its number; rows of a part (the
+#: last goes to the end) and of what it takes at a time (whole tiles); addresses of the matrices of
+#: float32 that are read and written (may be the same); their shape; the tile's (ignored by
+#: `round_rows`); bits of a mantissa; the range of exponents, where larger and smaller ones saturate;
+#: the key, -1 for rounding to nearest. After them, for each part, APART integers, all 0: the last
+#: counts what is taken.
 ARGUMENTS = (
     "thread_number", "parts", "part", "share", "x", "out", "rows", "columns", "height", "width",
     "mantissa_bits", "low", "high", "key",
@@ -337,7 +338,9 @@ def own_part(arguments: int) -> Scalar:
 def take_rows(part: int, arguments: int) -> Scalar:
     """Return the first row of what is taken of a part, and the row after it; none if all is."""
     size, share = load_integer(arguments, _PART), load_integer(arguments, _SHARE)
-    end = min(part * size + size, load_integer(arguments, _ROWS))
+    is_last = part + 1 == load_integer(arguments, PARTS)
+    rows = load_integer(arguments, _ROWS)
+    end = rows if is_last else min(part * size + size, rows)
     start = part * size + take(arguments, _TAKEN + APART * part) * share
     return start, min(start + share, end)
 
