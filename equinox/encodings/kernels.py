@@ -39,9 +39,9 @@ Scalar = Any  # of the type that the kernels' casts make it
 #: 0; the parts of the matrix, of which a thread first takes that of its number; rows of a part (the
 #: last goes to the end) and of what it takes at a time (whole tiles); addresses of the matrices of
 #: float32 that are read and written (may be the same); their shape; the tile's (ignored by
-#: `round_rows`); bits of a mantissa; the range of exponents, where larger and smaller ones saturate;
-#: the key, -1 for rounding to nearest. After them, for each part, APART integers, all 0: the last
-#: counts what is taken.
+#: `round_rows`); bits of a mantissa; the range of exponents, where larger and smaller ones
+#: saturate; the key, -1 for rounding to nearest. After them, for each part, APART integers, all 0:
+#: the last counts what is taken.
 ARGUMENTS = (
     "thread_number", "parts", "part", "share", "x", "out", "rows", "columns", "height", "width",
     "mantissa_bits", "low", "high", "key",
