@@ -12,13 +12,16 @@ import torch
 from torch import Tensor
 
 from equinox.encodings import image_kernels, kernels, scaled_kernels, team
-from equinox.encodings.formats import SAMPLE, BlockFloat, Fixed, Float
+from equinox.encodings.formats import SAMPLE, BlockFloat, Fixed, Float, Tile
+from equinox.encodings.kernels import KEY, OUT, X
 from equinox.encodings.scratch import is_dense
 
 #: Values that are worth the start of a thread.
 _VALUES_PER_THREAD = 2**14
 #: Values that a thread takes at a time, enough to make the taking cheap.
 _VALUES_PER_SHARE = 2**13
+#: What a part has among the arguments of a kernel.
+_COUNTER = (0,) * kernels.APART
 #: Powers of two up to here, and their inverses, are normal float32.
 _LARGEST_EXPONENT = 120
 
@@ -39,12 +42,17 @@ def round_blocks(
     to put the result, with strides like those of `x`, contiguous if `x` is not dense. Where images
     have an exponent each, `out` may have their channels last, and is else not used if it has.
     """
-    if out is not None and x.is_contiguous() and not out.is_contiguous():
+    is_contiguous = x.is_contiguous()
+    if out is not None and is_contiguous and not out.is_contiguous():
         if block_float.tile == SAMPLE:
             return _turn_images(x, block_float, key, out)
         out = None
-    plan = _plan(block_float, x.shape, torch.get_num_threads())
-    if not x.is_contiguous():
+    # By fields, of which the hash takes less time than that of a format.
+    plan = _plan(
+        block_float.mantissa_bits, block_float.tile, block_float.exponent_bits,
+        block_float.exponent_has_nan, x.shape, torch.get_num_threads(),
+    )  # fmt: skip
+    if not is_contiguous:
         outermost = plan.rows == 1 or x.stride(0) == plan.columns
         if not (plan.by_rows and outermost and is_dense(x)):
             copy = torch.empty(x.shape) if out is None or not out.is_contiguous() else out
@@ -52,9 +60,10 @@ def round_blocks(
     if out is None:
         out = x if in_place else torch.empty_like(x)
     arguments = plan.arguments[:]
-    arguments[kernels.X], arguments[kernels.OUT] = x.data_ptr(), out.data_ptr()
+    arguments[X] = x.data_ptr()
+    arguments[OUT] = out.data_ptr()
     if key is not None:
-        arguments[kernels.KEY] = key
+        arguments[KEY] = key
     team.run(plan.kernel, arguments, plan.threads)
     return out
 
@@ -72,9 +81,9 @@ def _turn_images(
     images: Tensor, block_float: BlockFloat | None, key: int | None, out: Tensor
 ) -> Tensor:
     arguments = _image_arguments(block_float, images.shape, torch.get_num_threads())[:]
-    arguments[kernels.X], arguments[kernels.OUT] = images.data_ptr(), out.data_ptr()
+    arguments[X], arguments[OUT] = images.data_ptr(), out.data_ptr()
     if key is not None:
-        arguments[kernels.KEY] = key
+        arguments[KEY] = key
     team.run(image_kernels.round_images().address, arguments, arguments[kernels.PARTS])
     return out
 
@@ -92,7 +101,7 @@ def _image_arguments(block_float: BlockFloat | None, size: torch.Size, threads: 
         rounding = (block_float.mantissa_bits, low, high)
     return array("q", (
         team.THREAD_NUMBER if threads > 1 else 0, threads, part, share, 0, 0, batch, values,
-        channels, values, *rounding, _number(None), *(0 for _ in range(threads)),
+        channels, values, *rounding, _number(None), *(_COUNTER * threads),
     ))  # fmt: skip
 
 
@@ -109,10 +118,16 @@ class _Plan(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def _plan(block_float: BlockFloat, size: torch.Size, threads: int) -> _Plan:
+def _plan(
+    mantissa_bits: int, block: Tile, exponent_bits: int, has_nan: bool, size: torch.Size,
+    threads: int,
+) -> _Plan:  # fmt: skip
+    block_float = BlockFloat(
+        mantissa_bits=mantissa_bits, exponent_bits=exponent_bits, exponent_has_nan=has_nan
+    )
     rows = size[0] if size else 1
     columns = size.numel() // rows
-    tile = block_float.tile or (None, None)
+    tile = block or (None, None)
     height, width = tile[0] or rows, tile[1] or columns
     by_rows = width >= columns and (height == 1 or height >= rows)
     shape = rows, columns
@@ -121,7 +136,8 @@ def _plan(block_float: BlockFloat, size: torch.Size, threads: int) -> _Plan:
         height, width = 1, shape[1]
     strips = -(-shape[0] // height)
     threads = max(min(threads, rows * columns // _VALUES_PER_THREAD, strips), 1)
-    part = -(-strips // threads)
+    # As close to equal parts as strips allow: PyTorch's, so that a thread finds its values near it.
+    part = max(round(shape[0] / (height * threads)), 1)
     share = min(max(_VALUES_PER_SHARE // (height * shape[1]), 1), part)
     number = team.THREAD_NUMBER if threads > 1 else 0
     return _Plan(
@@ -129,8 +145,8 @@ def _plan(block_float: BlockFloat, size: torch.Size, threads: int) -> _Plan:
         rows=rows, columns=columns, by_rows=by_rows, threads=threads,
         arguments=array("q", (
             number, threads, part * height, share * height, 0, 0, *shape, height, width,
-            block_float.mantissa_bits, block_float.min_exponent, block_float.max_exponent,
-            _number(None), *(0 for _ in range(threads)),
+            mantissa_bits, block_float.min_exponent, block_float.max_exponent,
+            _number(None), *(_COUNTER * threads),
         )),
     )  # fmt: skip
 

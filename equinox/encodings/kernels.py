@@ -36,17 +36,21 @@ from equinox.machine_code import renewed
 Scalar = Any  # of the type that the kernels' casts make it
 
 #: What a kernel is told, as int64: the address of a function that gives the number of a thread, or
-#: 0; the parts of the matrix, of which a thread first takes that of its number; rows of a part and
-#: of what it takes at a time (whole tiles); addresses of the matrices of float32 that are read and
-#: written (may be the same); their shape; the tile's (ignored by `round_rows`); bits of a mantissa;
-#: the range of exponents, where larger and smaller ones saturate; the key, -1 for rounding to
-#: nearest. After them, 0 for each part: it counts what is taken.
+#: 0; the parts of the matrix, of which a thread first takes that of its number; rows of a part (the
+#: last goes to the end) and of what it takes at a time (whole tiles); addresses of the matrices of
+#: float32 that are read and written (may be the same); their shape; the tile's (ignored by
+#: `round_rows`); bits of a mantissa; the range of exponents, where larger and smaller ones
+#: saturate; the key, -1 for rounding to nearest. After them, for each part, APART integers, all 0:
+#: the last counts what is taken.
 ARGUMENTS = (
     "thread_number", "parts", "part", "share", "x", "out", "rows", "columns", "height", "width",
     "mantissa_bits", "low", "high", "key",
 )  # fmt: skip
 _THREAD_NUMBER, PARTS, _PART, _SHARE, X, OUT = range(6)
-_ROWS, COLUMNS, HEIGHT, _WIDTH, MANTISSA_BITS, _LOW, _HIGH, KEY, _TAKEN = range(6, 15)
+_ROWS, COLUMNS, HEIGHT, _WIDTH, MANTISSA_BITS, _LOW, _HIGH, KEY = range(6, 14)
+#: Integers of a line of the cache: counters do not share one, which threads would wait for.
+APART = 8
+_TAKEN = len(ARGUMENTS) + APART - 1
 
 #: Of functions that kernels call, which are found on disk within these.
 compiled: Callable[[Any], Any] = njit(  # type: ignore[call-overload]
@@ -231,8 +235,16 @@ def _column_maxima(x: int, rows: int, stride: int, n: int, maxima: int) -> None:
     """Find the largest magnitude, as bits, of each column; rows are `stride` bytes apart."""
     widest_vectors()
     for j in range(n):
-        store_bits(maxima, j, np.uint32(load_bits(x, j) & MAGNITUDE))
-    for i in range(1, rows):
+        store_bits(maxima, j, np.uint32(0))
+    in_fours = rows - rows % 4
+    for i in range(0, in_fours, 4):
+        a, c = x + i * stride, x + (i + 2) * stride
+        b, d = a + stride, c + stride
+        for j in range(n):
+            upper = max(load_bits(a, j) & MAGNITUDE, load_bits(b, j) & MAGNITUDE)
+            lower = max(load_bits(c, j) & MAGNITUDE, load_bits(d, j) & MAGNITUDE)
+            store_bits(maxima, j, max(load_bits(maxima, j), upper, lower))
+    for i in range(in_fours, rows):
         row = x + i * stride
         for j in range(n):
             largest = max(load_bits(maxima, j), load_bits(row, j) & MAGNITUDE)
@@ -241,19 +253,17 @@ def _column_maxima(x: int, rows: int, stride: int, n: int, maxima: int) -> None:
 
 @compiled
 def _tile_factors(maxima: int, n: int, factors: int, others: int, arguments: int) -> Scalar:
-    """Turn maxima of columns into those of their tiles, and factors; False where float64 must."""
+    """Set factors of columns from the maxima of their tiles; False where float64 must."""
+    widest_vectors()
     fast = True
     width = load_integer(arguments, _WIDTH)
     for start in range(0, n, width):
         end = min(start + width, n)
-        largest = np.uint32(0)
-        for j in range(start, end):
-            largest = np.uint32(max(largest, load_bits(maxima, j)))
+        largest = largest_magnitude(maxima + _FLOAT * start, end - start)
         exponent = _step_exponent(largest, arguments) if largest else 0
         fast &= _is_fast(largest, exponent)
         factor, other = _factors(exponent, arguments)
         for j in range(start, end):
-            store_bits(maxima, j, largest)
             store(factors, j, factor)
             store(others, j, other)
     return fast
@@ -265,16 +275,19 @@ def _round_chunk(
 ) -> None:
     """Round `n` columns of a strip of tiles; `scratch` holds four rows of as many."""
     columns = load_integer(arguments, COLUMNS)
-    maxima, factors, others, rounded = [scratch + i * _aligned(_FLOAT * n) for i in range(4)]
+    row_size = _aligned(_FLOAT * n)
+    maxima, factors = scratch, scratch + row_size  # not from a list, which takes memory each time
+    others, rounded = factors + row_size, factors + 2 * row_size
     _column_maxima(x, rows, _FLOAT * columns, n, maxima)
     fast = _tile_factors(maxima, n, factors, others, arguments)
     if fast and x != out:
         _round_by_columns(x, out, rows, n, factors, others, first, arguments)
         return
+    one_row = np.int64(1)  # for a literal, all of the function would be compiled once more
     for start in range(0, rows * columns, columns):
         row, result = x + _FLOAT * start, out + _FLOAT * start
         if fast:  # by way of other memory, so that the compiler may use vectors
-            _round_by_columns(row, rounded, 1, n, factors, others, first + start, arguments)
+            _round_by_columns(row, rounded, one_row, n, factors, others, first + start, arguments)
             _copy(rounded, result, n)
         else:
             _round_tiles_with_care(row, result, n, maxima, first + start, arguments)
@@ -286,10 +299,9 @@ def _round_tiles_with_care(
 ) -> None:
     width = load_integer(arguments, _WIDTH)
     for j in range(0, n, width):
-        _round_with_care(
-            x + _FLOAT * j, out + _FLOAT * j, min(width, n - j), load_bits(maxima, j), first + j,
-            arguments,
-        )  # fmt: skip
+        at, size = _FLOAT * j, min(width, n - j)
+        largest = largest_magnitude(maxima + at, size)
+        _round_with_care(x + at, out + at, size, largest, first + j, arguments)
 
 
 @compiled
@@ -326,8 +338,10 @@ def own_part(arguments: int) -> Scalar:
 def take_rows(part: int, arguments: int) -> Scalar:
     """Return the first row of what is taken of a part, and the row after it; none if all is."""
     size, share = load_integer(arguments, _PART), load_integer(arguments, _SHARE)
-    end = min(part * size + size, load_integer(arguments, _ROWS))
-    start = part * size + take(arguments, _TAKEN + part) * share
+    is_last = part + 1 == load_integer(arguments, PARTS)
+    rows = load_integer(arguments, _ROWS)
+    end = rows if is_last else min(part * size + size, rows)
+    start = part * size + take(arguments, _TAKEN + APART * part) * share
     return start, min(start + share, end)
 
 

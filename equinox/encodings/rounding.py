@@ -52,7 +52,8 @@ def quantize(
     )
     if blocks == "sample" and isinstance(number_format, BlockFloat):
         number_format = replace(number_format, tile=SAMPLE)
-    _check(x, out)
+    if out is not None or x.dtype is not torch.float32:
+        _check(x, out)
     values = x.detach() if x.requires_grad else x
     if out is not None:
         target = out if _may_write(values, out) else None
@@ -75,12 +76,12 @@ def encode(
     `in_place` permits to overwrite `x`, and `out` another tensor, with strides like those of `x`,
     or of images channels last; where the result is neither, they were left as they were.
     """
-    key = _key(number_format, generator)
+    key = None if number_format.rounding == "nearest" else _draw_key(generator)
     if not x.is_cpu:
         return compiled.quantize(x, number_format, key)
     if x.dtype is not torch.float32 or x.numel() == 0:
         return reference.quantize(x, number_format, key)
-    by_kernels = _encode_apart if torch.compiler.is_compiling() else _encode_float32
+    by_kernels = _encode_apart if torch.compiler.is_dynamo_compiling() else _encode_float32
     rounded = by_kernels(x, number_format, key, in_place, out)
     return reference.quantize(x, number_format, key) if rounded is None else rounded
 
@@ -127,9 +128,7 @@ def kernels() -> ModuleType:
     return fast
 
 
-def _key(number_format: Format, generator: torch.Generator | None) -> int | None:
-    if number_format.rounding == "nearest":
-        return None
+def _draw_key(generator: torch.Generator | None) -> int:
     if generator is None:
         raise ValueError("stochastic rounding needs a generator; pass a seeded torch.Generator")
     return draw_key(generator)
@@ -142,7 +141,7 @@ def _may_write(x: Tensor, out: Tensor) -> bool:
 
 
 def _check(x: Tensor, out: Tensor | None) -> None:
-    if x.dtype is not torch.float32 and not x.is_floating_point():
+    if not x.is_floating_point():
         raise ValueError(f"x has dtype {x.dtype}; only floating point values can be rounded")
     if out is not None and (out.shape != x.shape or out.dtype != x.dtype):
         raise ValueError(

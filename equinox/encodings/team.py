@@ -8,9 +8,16 @@ from array import array
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from threading import Event
 from typing import Any
 
-_PROCESS = os.getpid()
+#: Set in a process that was forked from this one.
+_FORKED = Event()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_FORKED.set)
+#: How addresses and numbers are passed: ctypes takes an int for it as it is, where other types of
+#: integers would each make an object first.
+_WORD = ctypes.c_void_p
 
 
 def run(kernel: int, arguments: array[int], threads: int) -> None:
@@ -25,7 +32,7 @@ def run(kernel: int, arguments: array[int], threads: int) -> None:
     address = arguments.buffer_info()[0]
     if threads == 1:
         _callable(kernel)(address)
-    elif _PARALLEL is not None and os.getpid() == _PROCESS:
+    elif _PARALLEL is not None and not _FORKED.is_set():
         _PARALLEL(kernel, address, threads, 0)
     else:
         with ThreadPoolExecutor(threads) as pool:
@@ -34,7 +41,7 @@ def run(kernel: int, arguments: array[int], threads: int) -> None:
 
 @cache
 def _callable(kernel: int) -> Callable[[int], None]:
-    return ctypes.CFUNCTYPE(None, ctypes.c_int64)(kernel)
+    return ctypes.CFUNCTYPE(None, _WORD)(kernel)
 
 
 def _openmp(name: str) -> Any:
@@ -47,7 +54,7 @@ def _openmp(name: str) -> Any:
 
 _PARALLEL = _openmp("GOMP_parallel")
 if _PARALLEL is not None:
-    _PARALLEL.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
+    _PARALLEL.argtypes = (_WORD, _WORD, _WORD, _WORD)
     _PARALLEL.restype = None
 #: Address of the function that gives the number of a thread in a team; 0 without OpenMP.
 THREAD_NUMBER = ctypes.cast(_openmp("omp_get_thread_num"), ctypes.c_void_p).value or 0
