@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from array import array
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from equinox.encodings import image_kernels, kernels, scaled_kernels, team
-from equinox.encodings.formats import SAMPLE, BlockFloat, Fixed, Float, Tile
-from equinox.encodings.kernels import KEY, OUT, X
+from equinox.encodings.formats import SAMPLE, BlockFloat, Fixed, Float
 from equinox.encodings.scratch import is_dense
+from equinox.encodings.team import Work, work_of
 
 #: Values that are worth the start of a thread.
 _VALUES_PER_THREAD = 2**14
@@ -30,11 +30,12 @@ def round_blocks(
     x: Tensor,
     block_float: BlockFloat,
     key: int | None,
-    *,
     in_place: bool = False,
     out: Tensor | None = None,
-) -> Tensor:
+) -> Tensor | None:
     """Return float32 `x` of the CPU rounded to `block_float`, with the strides of `x` if dense.
+
+    None where `x` is empty, and of exponents that are rounded up.
 
     Blocks that are whole indices of dim 0, or the whole tensor, are found in any dense layout, for
     example channels last; random numbers then follow the order of memory. Other layouts are copied,
@@ -42,16 +43,15 @@ def round_blocks(
     to put the result, with strides like those of `x`, contiguous if `x` is not dense. Where images
     have an exponent each, `out` may have their channels last, and is else not used if it has.
     """
+    place = id(block_float), x.shape, _get_num_threads()
+    _, plan = _PLANS.get(place) or _add_plan(place, block_float)
+    if plan is None:
+        return None
     is_contiguous = x.is_contiguous()
     if out is not None and is_contiguous and not out.is_contiguous():
         if block_float.tile == SAMPLE:
             return _turn_images(x, block_float, key, out)
         out = None
-    # By fields, of which the hash takes less time than that of a format.
-    plan = _plan(
-        block_float.mantissa_bits, block_float.tile, block_float.exponent_bits,
-        block_float.exponent_has_nan, x.shape, torch.get_num_threads(),
-    )  # fmt: skip
     if not is_contiguous:
         outermost = plan.rows == 1 or x.stride(0) == plan.columns
         if not (plan.by_rows and outermost and is_dense(x)):
@@ -59,12 +59,7 @@ def round_blocks(
             x, out = copy.copy_(x), copy
     if out is None:
         out = x if in_place else torch.empty_like(x)
-    arguments = plan.arguments[:]
-    arguments[X] = x.data_ptr()
-    arguments[OUT] = out.data_ptr()
-    if key is not None:
-        arguments[KEY] = key
-    team.run(plan.kernel, arguments, plan.threads)
+    team.run(plan.work, x.data_ptr(), out.data_ptr(), key)
     return out
 
 
@@ -80,75 +75,85 @@ def turn_images(images: Tensor, out: Tensor) -> Tensor:
 def _turn_images(
     images: Tensor, block_float: BlockFloat | None, key: int | None, out: Tensor
 ) -> Tensor:
-    arguments = _image_arguments(block_float, images.shape, torch.get_num_threads())[:]
-    arguments[X], arguments[OUT] = images.data_ptr(), out.data_ptr()
-    if key is not None:
-        arguments[KEY] = key
-    team.run(image_kernels.round_images().address, arguments, arguments[kernels.PARTS])
+    work = _image_work(block_float, images.shape, torch.get_num_threads())
+    team.run(work, images.data_ptr(), out.data_ptr(), key)
     return out
 
 
 @lru_cache(maxsize=1024)
-def _image_arguments(block_float: BlockFloat | None, size: torch.Size, threads: int) -> array[int]:
+def _image_work(block_float: BlockFloat | None, size: torch.Size, threads: int) -> Work:
     batch, channels = size[:2]
     values = size.numel() // batch
-    threads = max(min(threads, size.numel() // _VALUES_PER_THREAD, batch), 1)
-    part = -(-batch // threads)
-    share = min(max(_VALUES_PER_SHARE // values, 1), part)
-    rounding = (0, 0, 0)
-    if block_float is not None:
-        low, high = block_float.min_exponent, block_float.max_exponent
-        rounding = (block_float.mantissa_bits, low, high)
-    return array("q", (
-        team.THREAD_NUMBER if threads > 1 else 0, threads, part, share, 0, 0, batch, values,
-        channels, values, *rounding, _number(None), *(_COUNTER * threads),
-    ))  # fmt: skip
+    rounding = (0, 0, 0) if block_float is None else _rounding(block_float)
+    kernel = image_kernels.round_images()
+    return _work(kernel, (batch, values), (channels, values), rounding, threads, height=1)
 
 
 class _Plan(NamedTuple):
-    """What of a call does not depend on values: see `kernels.ARGUMENTS`."""
+    """What of a call does not depend on values."""
 
-    #: Its address.
-    kernel: int
     rows: int
     columns: int
     by_rows: bool
-    threads: int
-    arguments: array[int]
+    work: Work
 
 
-@lru_cache(maxsize=1024)
-def _plan(
-    mantissa_bits: int, block: Tile, exponent_bits: int, has_nan: bool, size: torch.Size,
-    threads: int,
-) -> _Plan:  # fmt: skip
-    block_float = BlockFloat(
-        mantissa_bits=mantissa_bits, exponent_bits=exponent_bits, exponent_has_nan=has_nan
-    )
+_get_num_threads = torch.get_num_threads
+_Place: TypeAlias = tuple[int, torch.Size, int]
+#: Plans by the address of a format, which takes less time than its hash; it comes with the plan, so
+#: that no other format can have the address. And by the shape, and the number of threads.
+_PLANS: dict[_Place, tuple[BlockFloat, _Plan | None]] = {}
+_MOST_PLANS = 1024
+
+
+def _add_plan(place: _Place, block_float: BlockFloat) -> tuple[BlockFloat, _Plan | None]:
+    if len(_PLANS) >= _MOST_PLANS:
+        _PLANS.clear()
+    _, size, threads = place
+    found = block_float, _plan(block_float, size, threads)
+    _PLANS[place] = found
+    return found
+
+
+@lru_cache(maxsize=_MOST_PLANS)
+def _plan(block_float: BlockFloat, size: torch.Size, threads: int) -> _Plan | None:
+    if size.numel() == 0 or block_float.exponent_rule != "floor":
+        return None
     rows = size[0] if size else 1
     columns = size.numel() // rows
-    tile = block or (None, None)
+    tile = block_float.tile or (None, None)
     height, width = tile[0] or rows, tile[1] or columns
     by_rows = width >= columns and (height == 1 or height >= rows)
     shape = rows, columns
     if by_rows:
         shape = (1, rows * columns) if height >= rows else shape
         height, width = 1, shape[1]
-    strips = -(-shape[0] // height)
+    kernel = (kernels.round_rows if by_rows else kernels.round_tiles)()
+    work = _work(kernel, shape, (height, width), _rounding(block_float), threads, height=height)
+    return _Plan(rows, columns, by_rows, work)
+
+
+def _rounding(block_float: BlockFloat) -> tuple[int, int, int]:
+    return block_float.mantissa_bits, block_float.min_exponent, block_float.max_exponent
+
+
+def _work(
+    kernel: Any, shape: tuple[int, int], tile: tuple[int, int], rounding: tuple[int, int, int],
+    threads: int, *, height: int,
+) -> Work:  # fmt: skip
+    """Return the work on a matrix, of which threads take strips of `height` rows."""
+    rows, columns = shape
+    strips = -(-rows // height)
     threads = max(min(threads, rows * columns // _VALUES_PER_THREAD, strips), 1)
     # As close to equal parts as strips allow: PyTorch's, so that a thread finds its values near it.
-    part = max(round(shape[0] / (height * threads)), 1)
-    share = min(max(_VALUES_PER_SHARE // (height * shape[1]), 1), part)
+    part = max(round(rows / (height * threads)), 1)
+    share = min(max(_VALUES_PER_SHARE // (height * columns), 1), part)
     number = team.THREAD_NUMBER if threads > 1 else 0
-    return _Plan(
-        kernel=(kernels.round_rows if by_rows else kernels.round_tiles)().address,
-        rows=rows, columns=columns, by_rows=by_rows, threads=threads,
-        arguments=array("q", (
-            number, threads, part * height, share * height, 0, 0, *shape, height, width,
-            mantissa_bits, block_float.min_exponent, block_float.max_exponent,
-            _number(None), *(_COUNTER * threads),
-        )),
-    )  # fmt: skip
+    arguments = array("q", (
+        number, threads, part * height, share * height, 0, 0, *shape, *tile, *rounding, 0,
+        *(_COUNTER * threads),
+    ))  # fmt: skip
+    return work_of(kernel.address, threads, arguments)
 
 
 def _number(key: int | None) -> int:
@@ -156,8 +161,10 @@ def _number(key: int | None) -> int:
     return -1 if key is None else key
 
 
-def round_fixed(x: Tensor, fixed: Fixed, key: int | None) -> Tensor:
-    """Return float32 `x` of the CPU, contiguous if not dense, rounded to `fixed`."""
+def round_fixed(
+    x: Tensor, fixed: Fixed, key: int | None, _in_place: bool, _out: Tensor | None
+) -> Tensor:
+    """Return float32 `x` of the CPU, contiguous if not dense, rounded to `fixed`, in new memory."""
     x = x if is_dense(x) else x.contiguous()
     largest = _largest(x)
     if largest == 0 or not math.isfinite(largest):

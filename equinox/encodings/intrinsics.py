@@ -56,7 +56,7 @@ def _store(stored: Any, value: Any) -> Any:
     return store
 
 
-load_integer = _load(_INT64, types.int64)
+load_integer, store_integer = _load(_INT64, types.int64), _store(_INT64, types.int64)
 load, store = _load(_FLOAT, types.float32), _store(_FLOAT, types.float32)
 load_bits, store_bits = _load(_INT32, types.uint32), _store(_INT32, types.uint32)
 
@@ -115,6 +115,44 @@ def call(_context: Any, address: Any) -> Any:
     def generate(_: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         function = builder.inttoptr(arguments[0], ir.FunctionType(_INT32, []).as_pointer())
         return builder.sext(builder.call(function, []), _INT64)
+
+    return types.int64(types.int64), generate
+
+
+@_intrinsic
+def call_kernel(_context: Any, kernel: Any, told: Any) -> Any:
+    """Call the kernel at an address, which is told another address."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [_INT64]).as_pointer()
+        builder.call(builder.inttoptr(arguments[0], kind), [arguments[1]])
+        return context.get_dummy_value()
+
+    return types.none(types.int64, types.int64), generate
+
+
+@_intrinsic
+def call_on_threads(_context: Any, parallel: Any, kernel: Any, told: Any, threads: Any) -> Any:
+    """Call a kernel by way of OpenMP's function at the address `parallel`, on so many threads."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [_INT64, _INT64, _INT32, _INT32]).as_pointer()
+        parallel, kernel, told, threads = arguments
+        threads = builder.trunc(threads, _INT32)
+        builder.call(builder.inttoptr(parallel, kind), [kernel, told, threads, _INT32(0)])
+        return context.get_dummy_value()
+
+    return types.none(*[types.int64] * 4), generate
+
+
+@_intrinsic
+def stack(_context: Any, words: Any) -> Any:
+    """Return the address of memory for so many int64, aligned for vectors, of the function."""
+
+    def generate(_: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        memory = builder.alloca(_INT64, size=arguments[0])
+        memory.align = 64
+        return builder.ptrtoint(memory, _INT64)
 
     return types.int64(types.int64), generate
 

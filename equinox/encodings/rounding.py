@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal, TypeAlias, cast
 
 import torch
 from torch import Tensor
 
 from equinox.encodings import compiled, reference
-from equinox.encodings.formats import BF16, FP32, SAMPLE, BlockFloat, Encoding, Fixed, Format
+from equinox.encodings.formats import (
+    BF16,
+    FP32,
+    SAMPLE,
+    BlockFloat,
+    Encoding,
+    Fixed,
+    Float,
+    Format,
+)
 from equinox.encodings.random_bits import draw_key
+
+_Way: TypeAlias = Callable[[Tensor, Any, int | None, bool, Tensor | None], Tensor | None]
+# Names of their own, since a small tensor is rounded in the time of a few dozen look-ups.
+_FLOAT32 = torch.float32
+_is_dynamo_compiling = torch.compiler.is_dynamo_compiling
 
 
 def quantize(
@@ -52,7 +67,7 @@ def quantize(
     )
     if blocks == "sample" and isinstance(number_format, BlockFloat):
         number_format = replace(number_format, tile=SAMPLE)
-    if out is not None or x.dtype is not torch.float32:
+    if out is not None:
         _check(x, out)
     values = x.detach() if x.requires_grad else x
     if out is not None:
@@ -79,11 +94,14 @@ def encode(
     key = None if number_format.rounding == "nearest" else _draw_key(generator)
     if not x.is_cpu:
         return compiled.quantize(x, number_format, key)
-    if x.dtype is not torch.float32 or x.numel() == 0:
-        return reference.quantize(x, number_format, key)
-    by_kernels = _encode_apart if torch.compiler.is_dynamo_compiling() else _encode_float32
-    rounded = by_kernels(x, number_format, key, in_place, out)
-    return reference.quantize(x, number_format, key) if rounded is None else rounded
+    if x.dtype is _FLOAT32:
+        by_kernels = _encode_apart if _is_dynamo_compiling() else _WAYS[type(number_format)]
+        rounded = by_kernels(x, number_format, key, in_place, out)
+        if rounded is not None:
+            return rounded
+    elif not x.is_floating_point():
+        raise ValueError(f"x has dtype {x.dtype}; only floating point values can be rounded")
+    return reference.quantize(x, number_format, key)
 
 
 def encode_in_place(x: Tensor, number_format: Format, generator: torch.Generator | None) -> None:
@@ -93,31 +111,48 @@ def encode_in_place(x: Tensor, number_format: Format, generator: torch.Generator
         x.copy_(rounded)
 
 
-def _encode_float32(
+def _encode_float(
+    x: Tensor, number_format: Float, key: int | None, _in_place: bool, _out: Tensor | None
+) -> Tensor | None:
+    if x.numel() == 0:
+        return None
+    if number_format.scaled:
+        return cast(Tensor | None, kernels().round_scaled(x, number_format, key))
+    if number_format == FP32:
+        return x
+    if number_format != BF16:
+        return None
+    bfloat16 = x.bfloat16().float()
+    # The bits of a NaN are to stay; the conversion changes them.
+    finite = bfloat16.sum().isfinite()
+    return bfloat16 if finite else torch.where(x.isnan(), x, bfloat16)
+
+
+class _Ways(dict[type[Format], _Way]):
+    """By kind of format, what rounds float32 of the CPU other than by the reference, or gives None.
+
+    It takes what `encode` does, with a key, and is found when first asked for.
+    """
+
+    def __missing__(self, kind: type[Format]) -> _Way:
+        ways = {BlockFloat: "round_blocks", Fixed: "round_fixed"}
+        self[kind] = getattr(kernels(), ways[kind]) if kind in ways else _encode_float
+        return self[kind]
+
+
+_WAYS = _Ways()
+
+
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def _encode_apart(
     x: Tensor, number_format: Format, key: int | None, in_place: bool, out: Tensor | None
 ) -> Tensor | None:
-    """Return `x`, of the CPU, rounded by other means than the reference, or None."""
-    rounded: Tensor | None = None
-    if isinstance(number_format, BlockFloat):
-        if number_format.exponent_rule == "floor":
-            rounded = kernels().round_blocks(x, number_format, key, in_place=in_place, out=out)
-    elif isinstance(number_format, Fixed):
-        rounded = kernels().round_fixed(x, number_format, key)
-    elif number_format.scaled:
-        rounded = kernels().round_scaled(x, number_format, key)
-    elif number_format == FP32:
-        rounded = x
-    elif number_format == BF16:
-        bfloat16 = x.bfloat16().float()
-        # The bits of a NaN are to stay; the conversion changes them.
-        finite = bfloat16.sum().isfinite()
-        rounded = bfloat16 if finite else torch.where(x.isnan(), x, bfloat16)
-    return rounded
+    """Round, called by what torch.compile makes.
 
-
-#: The same, called by what torch.compile makes: kernels take addresses of memory, on which
-#: its traces would depend, so that it would compile anew for each tensor.
-_encode_apart = torch.compiler.disable(_encode_float32)  # type: ignore[no-untyped-call]
+    Kernels take addresses of memory, on which its traces would depend, so that it would compile
+    anew for each tensor.
+    """
+    return _WAYS[type(number_format)](x, number_format, key, in_place, out)
 
 
 @cache
@@ -140,10 +175,8 @@ def _may_write(x: Tensor, out: Tensor) -> bool:
     return apart and x.is_contiguous() and out.is_contiguous() and not out.requires_grad
 
 
-def _check(x: Tensor, out: Tensor | None) -> None:
-    if not x.is_floating_point():
-        raise ValueError(f"x has dtype {x.dtype}; only floating point values can be rounded")
-    if out is not None and (out.shape != x.shape or out.dtype != x.dtype):
+def _check(x: Tensor, out: Tensor) -> None:
+    if out.shape != x.shape or out.dtype != x.dtype:
         raise ValueError(
             f"out is {out.dtype} of shape {tuple(out.shape)}; it must be "
             f"{x.dtype} of shape {tuple(x.shape)}, like x"
