@@ -94,10 +94,27 @@ def get_policy(name: str) -> Policy:
 
 
 def decision_table(policy: Policy) -> NDArray[np.int64]:
-    """Return the decisions of `policy` for every `State`: bit i of an index is field i."""
+    """Return the decisions of `policy` for every `State`: bit i of an index is field i.
+
+    Raises:
+        ValueError: a decision is no `Action`, or issues what is not ready.
+    """
     names = [field.name for field in fields(State)]
     states = (
         State(**dict(zip(names, reversed(bits), strict=True)))
         for bits in product((False, True), repeat=len(names))
     )
-    return np.array([policy(state) for state in states], np.int64)
+    return np.array([_decision(policy, state) for state in states], np.int64)
+
+
+def _decision(policy: Policy, state: State) -> Action:
+    action = policy(state)
+    ready = {Action.INFER: state.inference_ready, Action.TRAIN: state.training_ready}
+    if not isinstance(action, Action) or not ready.get(action, True):
+        what = action.name if isinstance(action, Action) else repr(action)
+        name = getattr(policy, "__name__", repr(policy))
+        raise ValueError(
+            f"policy {name} answers {what} to {state}; it must be WAIT, INFER where "
+            "inference_ready, or TRAIN where training_ready"
+        )
+    return action

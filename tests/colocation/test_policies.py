@@ -75,3 +75,17 @@ def test_software_does_not_switch_within_a_batch_or_an_iteration():
 def test_an_unknown_policy_is_an_error_that_lists_the_known():
     with pytest.raises(ValueError, match="scheduling is 'fifo'; policies are inference_only"):
         get_policy("fifo")
+
+
+@pytest.mark.parametrize(
+    ("policy", "answer"),
+    [
+        (lambda state: None, "None"),
+        (lambda state: 2, "2"),
+        (lambda state: Action.INFER, "INFER"),
+        (lambda state: Action.TRAIN, "TRAIN"),
+    ],
+)
+def test_a_policy_that_issues_what_it_cannot_is_an_error(policy, answer):
+    with pytest.raises(ValueError, match=f"answers {answer} to .*; it must be WAIT, INFER where"):
+        decision_table(policy)
