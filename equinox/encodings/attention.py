@@ -83,7 +83,7 @@ class EncodedMultiheadAttention(nn.MultiheadAttention):
 
     def _heads(self, rows: Tensor) -> Tensor:
         """Return (batch, heads, length, width of a head) of (batch, length, width)."""
-        return rows.view(*rows.shape[:2], self.num_heads, -1).transpose(1, 2)
+        return rows.view(*rows.shape[:2], self.num_heads, self.head_dim).transpose(1, 2)
 
     def _mask(
         self, attn_mask: Tensor | None, padding: Tensor | None, q: Tensor, added: int

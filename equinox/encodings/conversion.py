@@ -47,9 +47,9 @@ def convert(
 
     Linear, convolutional (also transposed), LSTM, GRU and multi-head attention layers become layers
     of the same name, parameters and state_dict; all else stays. In FP32, recurrent layers are
-    converted too, so that all encodings share their code, and other layers stay native. Make the
-    optimizer after this: the parameters are copies. Other layers with dot products stay in FP32; a
-    warning names them. Products of activations that a forward method writes out itself are left
+    converted too, so that all encodings share their code, and other layers stay native. Layers that
+    are encoded already change their encoding. Make the optimizer after this: the parameters are
+    copies. Other layers with dot products stay in FP32; a warning names them. Products of activations that a forward method writes out itself are left
     alone: see `encoded_products`.
 
     Args:
@@ -68,8 +68,10 @@ def convert(
         ValueError: an encoding is unknown, or a pattern matches no module.
     """
     chosen = _chosen(encoding)
-    generator = torch.Generator().manual_seed(seed)
+    if isinstance(skip, str):
+        raise ValueError(f"skip is {skip!r}; write a list of patterns, as [{skip!r}]")
     converted = copy.deepcopy(model)
+    generator = (_found_generator(converted) or torch.Generator()).manual_seed(seed)
     _check_patterns("skip", converted, skip)
     if isinstance(encoding, Mapping):
         _check_patterns("encoding", converted, list(chosen))
@@ -137,19 +139,22 @@ def encoded_weights(model: nn.Module) -> Iterator[nn.Parameter]:
 
 
 def _generator(model: nn.Module) -> torch.Generator:
-    for module in model.modules():
-        operands = operands_of(module)
-        if operands is not None and operands.generator is not None:
-            return operands.generator
-    raise ValueError("the model has no encoded layer; convert it first")
+    found = _found_generator(model)
+    if found is None:
+        raise ValueError("the model has no encoded layer; convert it first")
+    return found
+
+
+def _found_generator(model: nn.Module) -> torch.Generator | None:
+    of_layers = (operands_of(module) for module in model.modules())
+    return next((o.generator for o in of_layers if o is not None and o.generator is not None), None)
 
 
 def _chosen(encoding: Encodings) -> dict[str, Encoding]:
     entries = encoding if isinstance(encoding, Mapping) else {"*": encoding}
-    return {
-        pattern: get_encoding(value) if isinstance(value, str) else value
-        for pattern, value in entries.items()
-    }
+    if not entries:
+        raise ValueError("no encoding is given; map patterns of names to encodings")
+    return {pattern: get_encoding(value) for pattern, value in entries.items()}
 
 
 def _first_match(name: str, chosen: Mapping[str, Encoding]) -> Encoding | None:
@@ -169,6 +174,12 @@ def _encode_module(
     operands: Operands,
     layers: Mapping[type[nn.Module], type[nn.Module]],
 ) -> None:
+    if operands_of(module) is not None:
+        module.operands = operands  # type: ignore[assignment]
+        return
+    if any(parameter.is_complex() for parameter in module.parameters(recurse=False)):
+        _LOG.warning("%s (%s) is complex and stays as it is", name or "model", type(module).__name__)
+        return
     encoded = layers.get(type(module)) or _encoded_class(type(module))  # type: ignore[arg-type]
     if encoded is None:
         if isinstance(module, _KNOWN_DOT_PRODUCTS):
@@ -195,14 +206,32 @@ def _encoded_class(layer: type[nn.Module]) -> type[nn.Module] | None:
     if layer in _ENCODED:
         return _ENCODED[layer]
     if _is_transposed_linear(layer):
-        return type(f"Encoded{layer.__name__}", (EncodedTransposedLinear, layer), {})
+        return _subclass(EncodedTransposedLinear, layer)
     for base, encoded in _ENCODED.items():
         computes = ("forward", "_conv_forward")
         if issubclass(layer, base) and all(
             getattr(layer, name, None) is getattr(base, name, None) for name in computes
         ):
-            return type(f"Encoded{layer.__name__}", (encoded, layer), {})
+            return _subclass(encoded, layer)
     return None
+
+
+def _subclass(encoded: type[nn.Module], layer: type[nn.Module]) -> type[nn.Module]:
+    """Return a subclass of both, whose instances are pickled as how to make one of `layer`."""
+
+    def reduce(module: nn.Module) -> tuple[object, ...]:
+        state = module.__getstate__()  # type: ignore[attr-defined]
+        return _empty, (layer,), state
+
+    return type(f"Encoded{layer.__name__}", (encoded, layer), {"__reduce__": reduce})
+
+
+def _empty(layer: type[nn.Module]) -> nn.Module:
+    """Return an instance of the class that encodes `layer`, to be filled."""
+    encoded = _encoded_class(layer)
+    if encoded is None:
+        raise ValueError(f"{layer.__name__} is not encoded; it was when the model was saved")
+    return encoded.__new__(encoded)
 
 
 def _is_transposed_linear(layer: type[nn.Module]) -> bool:

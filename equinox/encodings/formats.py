@@ -76,6 +76,9 @@ class Encoding:
 
     def __post_init__(self) -> None:
         check_choice("blocks", self.blocks, get_args(Blocks))
+        for role in _ROLES:
+            if not isinstance(self.format_of(role), Format):
+                raise ValueError(f"{role} is {self.format_of(role)!r}; it must be a number format")
 
     def format_of(self, role: Role) -> Format:
         """Return the format of a role; in the backward pass that of the forward one by default."""
@@ -344,9 +347,9 @@ def _as_tile(key: str, value: object) -> object:
 
 
 def get_encoding(
-    name: str, extra: Mapping[str, Mapping[str, object] | Encoding] | None = None
+    name: str | Encoding, extra: Mapping[str, Mapping[str, object] | Encoding] | None = None
 ) -> Encoding:
-    """Return the encoding called `name`, of `extra` or of `ENCODINGS`.
+    """Return the encoding called `name`, of `extra` or of `ENCODINGS`; of an Encoding, itself.
 
     An entry of `extra` is an Encoding, or a mapping {base: NAME, KEY: VALUE, ...} as
     `derive_encoding` takes it.
@@ -354,6 +357,10 @@ def get_encoding(
     Raises:
         ValueError: no encoding has this name, or its entry of `extra` is wrong.
     """
+    if isinstance(name, Encoding):
+        return name
+    if not isinstance(name, str):
+        raise ValueError(f"an encoding is {name!r}; give an Encoding, or a name of ENCODINGS")
     found = (extra or {}).get(name, ENCODINGS.get(name))
     if isinstance(found, Encoding):
         return found

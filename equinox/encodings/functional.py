@@ -151,7 +151,7 @@ def _unfolded_convolution(
     ]
     product = torch.cat(parts, dim=-1)  # (batch, positions, outputs)
     product = product if bias is None else product + bias
-    return product.mT.reshape(x.shape[0], -1, *positions)
+    return product.mT.reshape(x.shape[0], weight.shape[0], *positions)
 
 
 def _unfold(
@@ -300,7 +300,9 @@ def _each(
     tile = None if isinstance(number_format, Fixed) else number_format.tile
     apart = isinstance(number_format, Float) and not number_format.scaled
     height = 1 if apart else tile[0] if tile is not None else None
-    if height is None or matrices.numel() == 0:
+    if matrices.numel() == 0:
+        return matrices.clone()
+    if height is None:
         return torch.stack([encode_matrix(matrix) for matrix in matrices.unbind(0)])
     # Zeros below a matrix end its last row of tiles, so that the batch is one matrix.
     rows = matrices.shape[1]

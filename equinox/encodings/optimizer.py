@@ -39,8 +39,7 @@ def wide_weights(
     Raises:
         ValueError: the encoding is unknown, or no parameter of the optimizer is a weight.
     """
-    encoding = get_encoding(encoding) if isinstance(encoding, str) else encoding
-    storage = encoding.storage
+    storage = get_encoding(encoding).storage
     if isinstance(storage, Float) and storage.is_fp32:
         return optimizer
     chosen = None if weights is None else {id(weight) for weight in weights}

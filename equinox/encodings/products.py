@@ -87,8 +87,7 @@ def encoded_products(model: nn.Module) -> Iterator[None]:
 
 
 def _operands(encoding: str | Encoding, generator: torch.Generator | None) -> Operands:
-    encoding = get_encoding(encoding) if isinstance(encoding, str) else encoding
-    return Operands(encoding=encoding, generator=generator)
+    return Operands(encoding=get_encoding(encoding), generator=generator)
 
 
 def _matmul(operands: Operands, left: Tensor, right: Tensor) -> Tensor:

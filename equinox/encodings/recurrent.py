@@ -65,7 +65,7 @@ def _project(x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
     """Return x (time, batch, inputs) times w (gates, inputs) transposed, plus `bias`."""
     rows = x.flatten(0, 1)
     product = rows @ w.T if bias is None else torch.addmm(bias, rows, w.T)
-    return product.view(*x.shape[:2], -1)
+    return product.view(*x.shape[:2], w.shape[0])
 
 
 class _Lstm(Function):
@@ -151,7 +151,7 @@ def _input_grads(
     grads, rounded = grads.flatten(0, 1), rounded.flatten(0, 1)
     grad_x = None
     if ctx.needs_input_grad[0]:
-        grad_x = operands.grad_x(rounded, w_ih).view(*h_in.shape[:2], -1)
+        grad_x = operands.grad_x(rounded, w_ih).view(*h_in.shape[:2], rows.shape[1])
     return (
         grad_x,
         operands.grad_w(grads, rounded, rows),
@@ -219,10 +219,10 @@ class _Gru(Function):
             rounded[t] = operands.grad(recurrent_grads[t].flatten(1))
             grad_h = torch.addmm(grad_h * z[t], rounded[t], w)
         input_grads[:, :, :2] = recurrent_grads[:, :, :2]
-        by_input = input_grads.view(steps * batch, -1)
-        by_recurrent = recurrent_grads.view(steps * batch, -1)
+        by_input = input_grads.view(steps * batch, 3 * hidden)
+        by_recurrent = recurrent_grads.view(steps * batch, 3 * hidden)
         input_rounded = operands.grad(by_input)
-        grad_x = operands.grad_x(input_rounded, w_ih).view(*h_in.shape[:2], -1)
+        grad_x = operands.grad_x(input_rounded, w_ih).view(*h_in.shape[:2], rows.shape[1])
         grad_w_ih = operands.grad_w(by_input, input_rounded, rows)
         grad_w_hh = operands.grad_w(by_recurrent, rounded.flatten(0, 1), h_in.flatten(0, 1))
         biases = (by_input.sum(0), by_recurrent.sum(0)) if ctx.has_bias else (None, None)

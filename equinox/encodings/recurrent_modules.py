@@ -48,7 +48,7 @@ class _EncodedRecurrent(nn.RNNBase, ABC):
         order = range(len(parts))
         for i in reversed(order) if backward else order:
             batch, steps = stretches[i]
-            x = parts[i].view(steps, batch, -1)
+            x = parts[i].view(steps, batch, rows.shape[1])
             # Sequences beyond `batch` have ended, or, backward, have not begun.
             running = tuple(part[:batch] for part in state)
             output, final = self._layer(x.flip(0) if backward else x, running, weights)
@@ -70,6 +70,7 @@ class _EncodedRecurrent(nn.RNNBase, ABC):
             states = self._zeros(packed.data, sizes[0], widths)
         elif packed.sorted_indices is not None:
             states = tuple(state.index_select(1, packed.sorted_indices) for state in states)
+        self._check(packed.data, sizes[0], states, widths)
         rows, last = self._run(packed.data, sizes, states)
         if packed.unsorted_indices is not None:
             last = tuple(state.index_select(1, packed.unsorted_indices) for state in last)
@@ -89,15 +90,32 @@ class _EncodedRecurrent(nn.RNNBase, ABC):
             x = x.transpose(0, 1)
         if states is None:
             states = self._zeros(x, x.shape[1], widths)
+        self._check(x, x.shape[1], states, widths)
         rows, last = self._run(x.flatten(0, 1), [x.shape[1]] * x.shape[0], states)
-        y = rows.view(*x.shape[:2], -1)
+        y = rows.view(*x.shape[:2], rows.shape[1])
         if single:
             return y.squeeze(1), tuple(state.squeeze(1) for state in last)
         return (y.transpose(0, 1) if self.batch_first else y), last
 
+    def _check(self, x: Tensor, batch: int, states: State, widths: tuple[int, ...]) -> None:
+        """Raise ValueError unless inputs and states have the sizes of the layer."""
+        if x.shape[-1] != self.input_size:
+            raise ValueError(f"x has {x.shape[-1]} features; the layer takes {self.input_size}")
+        for state, width in zip(states, widths, strict=True):
+            expected = self._layers, batch, width
+            if tuple(state.shape) != expected:
+                raise ValueError(
+                    f"a state of shape {tuple(state.shape)} must be of shape {expected}: "
+                    "layers and directions, sequences, values"
+                )
+
     def _zeros(self, x: Tensor, batch: int, widths: tuple[int, ...]) -> State:
-        layers = self.num_layers * (2 if self.bidirectional else 1)
-        return tuple(x.new_zeros(layers, batch, width) for width in widths)
+        return tuple(x.new_zeros(self._layers, batch, width) for width in widths)
+
+    @property
+    def _layers(self) -> int:
+        """Layers, each direction counted."""
+        return self.num_layers * (2 if self.bidirectional else 1)
 
 
 class EncodedLSTM(_EncodedRecurrent, nn.LSTM):

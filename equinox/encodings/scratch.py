@@ -37,7 +37,8 @@ def scratch_like(
     values = x.numel()
     if memory is None or memory.numel() < values:
         _keep_freed_memory()
-        memory = torch.empty(values)
+        with torch.inference_mode(False):  # what evaluation makes, training is to write to
+            memory = torch.empty(values)
         setattr(_PER_THREAD, purpose, memory)
     return memory.as_strided(x.shape, _strides(x, layout))
 

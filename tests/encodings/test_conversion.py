@@ -111,6 +111,38 @@ def test_a_pattern_that_matches_nothing_is_an_error():
         convert(build(), "hbfp8_16", skip=["haed"])
 
 
+def test_a_converted_model_is_converted_to_another_encoding(caplog):
+    x, coarse = normal(0, 3, 12), convert(two_layers(), "hbfp4_16", seed=1)
+    finer = convert(coarse, {"0": "hbfp12_16"}, seed=2)
+    names = [finer[i].operands.encoding.name for i in (0, 2)]
+    assert names == ["hbfp12_16", "hbfp4_16"]
+    assert finer[0].operands.generator is finer[2].operands.generator
+    assert finer[0].operands.generator is not coarse[0].operands.generator
+    assert torch.allclose(convert(coarse, "fp32")(x), two_layers()(x), atol=1e-6)
+    assert torch.equal(convert(coarse, "int8")(x), convert(two_layers(), "int8")(x))
+    assert not caplog.text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "skip", "message"),
+    [
+        (None, (), "an encoding is None; give an Encoding"),
+        ({"0": 8}, (), "an encoding is 8; give an Encoding"),
+        ({}, (), "no encoding is given"),
+        ("hbfp8_16", "head", r"skip is 'head'; write a list of patterns, as \['head'\]"),
+    ],
+)
+def test_a_wrong_argument_is_named(encoding, skip, message):
+    with pytest.raises(ValueError, match=message):
+        convert(two_layers(), encoding, skip=skip)
+
+
+def test_complex_layers_stay_as_they_are(caplog):
+    layer = nn.Linear(3, 2, dtype=torch.complex64)
+    assert type(convert(nn.Sequential(layer), "hbfp8_16")[0]) is nn.Linear
+    assert "0 (Linear) is complex and stays as it is" in caplog.text
+
+
 def test_layers_left_in_fp32_are_named(caplog):
     with caplog.at_level(logging.WARNING):
         convert(nn.Sequential(nn.Bilinear(2, 2, 2)), "hbfp8_16")

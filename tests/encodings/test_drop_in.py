@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+from transformers.pytorch_utils import Conv1D
 
 from equinox.encodings import bmm, convert, derive_encoding, get_encoding, matmul, quantize
 from equinox.encodings.modules import EncodedConv2d, EncodedLinear
@@ -155,6 +157,68 @@ def test_a_saved_state_loads_in_both_directions():
     assert convert(build(), "hbfp4_16").load_state_dict(native.state_dict()) == ([], [])
     for name, value in converted.state_dict().items():
         assert torch.equal(native.state_dict()[name], value)
+
+
+class Named(nn.Linear):
+    """A subclass that computes as its base."""
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(6, 4), Named(6, 4), Conv1D(4, 6)])
+def test_a_whole_model_is_pickled(layer):
+    model = convert(nn.Sequential(layer), NEAREST)
+    file = io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    loaded = torch.load(file, weights_only=False)
+    assert type(loaded[0]) is type(model[0])
+    assert isinstance(loaded[0], type(layer))
+    assert torch.equal(loaded(normal(0, 3, 6)), model(normal(0, 3, 6)))
+
+
+def test_weights_that_are_parametrized_before_or_after_are_rounded():
+    torch.manual_seed(0)
+    before = convert(nn.Sequential(weight_norm(nn.Linear(6, 4))), NEAREST)
+    x, plain = normal(0, 5, 6), nn.Linear(6, 4)
+    plain.load_state_dict({"weight": before[0].weight.detach(), "bias": before[0].bias.detach()})
+    expected = convert(plain, NEAREST)(x)
+    after = weight_norm(convert(plain, NEAREST))
+    assert torch.allclose(before(x), expected, atol=1e-6)
+    assert torch.allclose(after(x), expected, atol=1e-6)
+    assert list(before.state_dict()) == list(nn.Sequential(after).state_dict())
+    before(x).sum().backward()
+    assert all(p.grad.abs().sum() > 0 for p in before.parameters())
+    assert torch.equal(convert(after, "int8")(x), convert(plain, "int8")(x))
+
+
+@pytest.mark.parametrize("encoding", ["hbfp8_16", "int8", "fp8_e4m3", "mxfp4", "bfp8"])
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (nn.Linear(6, 4), (0, 6)),
+        (nn.Conv1d(3, 4, 3), (0, 3, 8)),
+        (nn.Conv2d(4, 6, 3, groups=2), (0, 4, 8, 8)),
+        (nn.ConvTranspose2d(3, 4, 3), (0, 3, 8, 8)),
+        (nn.LSTM(6, 4, 2, bidirectional=True), (5, 0, 6)),
+        (nn.GRU(6, 4), (5, 0, 6)),
+    ],
+)
+def test_a_batch_may_be_empty(layer, shape, encoding):
+    model, x = convert(layer, encoding), torch.zeros(shape, requires_grad=True)
+    y, expected = (first(net(x)) for net in (model, layer))
+    assert y.shape == expected.shape
+    y.sum().backward()
+    assert x.grad.shape == shape
+    assert all(p.grad.abs().sum() == 0 for p in model.parameters())
+
+
+def first(y: Tensor | tuple[Tensor, ...]) -> Tensor:
+    return y[0] if isinstance(y, tuple) else y
+
+
+def test_attention_of_an_empty_batch_is_empty():
+    x = torch.zeros(0, 3, 4)
+    y, weights = convert(nn.MultiheadAttention(4, 2, batch_first=True), NEAREST)(x, x, x)
+    assert (y.shape, weights.shape) == ((0, 3, 4), (0, 3, 3))
 
 
 def test_hooks_of_all_kinds_run_and_may_change_what_passes():

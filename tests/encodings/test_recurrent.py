@@ -133,6 +133,17 @@ def test_projected_lstm_is_that_of_pytorch(bias):
         assert torch.allclose(ours, theirs, atol=2e-5)
 
 
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_wrong_sizes_are_named(kind):
+    layer = convert(kind(5, 4), "hbfp8_16")
+    with pytest.raises(ValueError, match="x has 6 features; the layer takes 5"):
+        layer(torch.zeros(3, 2, 6))
+    for shape in ((2, 2, 4), (1, 3, 4), (1, 2, 5), (2, 4)):
+        state = torch.zeros(shape)
+        with pytest.raises(ValueError, match=r"a state of shape .* must be of shape \(1, 2, 4\)"):
+            layer(torch.zeros(3, 2, 5), (state, state) if kind is nn.LSTM else state)
+
+
 def test_a_wrong_shape_is_refused():
     with pytest.raises(ValueError, match="EncodedGRU takes 2 or 3 dims, not 4"):
         convert(nn.GRU(5, 7), "fp32")(normal(0, 1, 2, 3, 5))

@@ -71,6 +71,18 @@ def test_a_thread_has_memory_of_its_own():
     assert memory(mine) != memory(other)
 
 
+def test_memory_of_an_evaluation_in_inference_mode_serves_the_training_after_it():
+    def train() -> None:
+        model = convert(nn.Linear(40, 30), "hbfp8_16")
+        with torch.inference_mode():
+            model(normal(0, 50, 40))
+            operands.scratch_like(torch.empty(60, 40), "rows")
+        model(normal(0, 50, 40)).sum().backward()  # a gradient whose strides are zero is copied
+
+    with ThreadPoolExecutor(1) as pool:  # a thread that has no memory yet
+        pool.submit(train).result()
+
+
 def test_a_tensor_may_be_activation_and_weight_of_one_product():
     encoding = get_encoding("hbfp4_16")
     x = normal(0, 30, 30).requires_grad_()
