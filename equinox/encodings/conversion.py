@@ -178,7 +178,9 @@ def _encode_module(
         module.operands = operands  # type: ignore[assignment]
         return
     if any(parameter.is_complex() for parameter in module.parameters(recurse=False)):
-        _LOG.warning("%s (%s) is complex and stays as it is", name or "model", type(module).__name__)
+        _LOG.warning(
+            "%s (%s) is complex and stays as it is", name or "model", type(module).__name__
+        )
         return
     encoded = layers.get(type(module)) or _encoded_class(type(module))  # type: ignore[arg-type]
     if encoded is None:

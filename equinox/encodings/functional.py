@@ -21,7 +21,11 @@ from torch.autograd.function import once_differentiable
 
 from equinox.encodings.autocast import in_fp32
 from equinox.encodings.formats import Fixed, Float, Format
-from equinox.encodings.images import in_usual_order, is_faster_channels_last
+from equinox.encodings.images import (
+    in_usual_order,
+    is_faster_channels_last,
+    pads_beyond_kernel,
+)
 from equinox.encodings.operands import PRESERVED, Layout, Operands
 from equinox.encodings.scratch import release
 
@@ -320,7 +324,10 @@ class _Convolution(Function):
         operands: Operands,
         geometry: tuple[Any, ...],
     ) -> Tensor:
-        ctx.turns = is_faster_channels_last(inputs, weight)
+        _, padding, dilation, *_ = geometry
+        ctx.turns = is_faster_channels_last(inputs, weight) and not pads_beyond_kernel(
+            weight, padding, dilation
+        )
         ctx.layout = torch.channels_last if ctx.turns else PRESERVED
         x, w = _round_both(ctx, inputs, weight, operands, ctx.layout)
         ctx.geometry = geometry

@@ -32,6 +32,15 @@ def is_faster_channels_last(x: Tensor, weight: Tensor) -> bool:
     return _HAS_ONEDNN and is_large and not is_order_free
 
 
+def pads_beyond_kernel(weight: Tensor, padding: tuple[int, ...], dilation: tuple[int, ...]) -> bool:
+    """Whether a kernel may read padding alone, which oneDNN may not survive with channels last.
+
+    Seen in PyTorch 2.13: segmentation faults of nn.Conv2d itself, with strides and narrow images.
+    """
+    sides = zip(weight.shape[2:], padding, dilation, strict=True)
+    return any(pad > gap * (taps - 1) for taps, pad, gap in sides)
+
+
 def channels_last(images: Tensor, out: Tensor | None) -> Tensor:
     """Return `images` with their channels last, in `out` where they are not so already."""
     if images.is_contiguous(memory_format=torch.channels_last):

@@ -21,8 +21,6 @@ def quantize(x: Tensor, number_format: Format, key: int | Tensor | None = None) 
     Zeros keep their sign. Infinities and NaN stay, and a block (of a scaled or fixed point format:
     the tensor) that holds one is returned as it is, so that a diverging run is seen to diverge.
     """
-    if not x.is_floating_point():
-        raise ValueError(f"x has dtype {x.dtype}; only floating point values can be rounded")
     if x.numel() == 0:
         return x.clone()
     matrix = x.reshape(x.shape[0] if x.ndim else 1, -1).double()

@@ -15,7 +15,12 @@ from equinox.encodings import (
     images,
     quantize,
 )
-from equinox.encodings.images import channels_last, in_usual_order, is_faster_channels_last
+from equinox.encodings.images import (
+    channels_last,
+    in_usual_order,
+    is_faster_channels_last,
+    pads_beyond_kernel,
+)
 from equinox.encodings.number_formats import SAMPLE
 from equinox.encodings.rounding import encode
 
@@ -166,6 +171,27 @@ def test_convolutions_read_operands_whose_channels_are_last(monkeypatch):
     step(layer, shape, "hbfp8_16")
     step(layer, shape, "int8")
     assert [strides[1] for strides in layouts] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "padding", "dilation", "expected"),
+    [(3, 1, 1, False), (1, 0, 1, False), (3, 2, 1, False), (3, 4, 2, False), (1, 1, 1, True),
+     ((2, 1), (0, 2), (2, 2), True), ((1, 3), (1, 1), 1, True), (3, 5, 2, True)],
+)  # fmt: skip
+def test_padding_that_exceeds_the_kernel_is_told(kernel, padding, dilation, expected):
+    layer = nn.Conv2d(2, 3, kernel, padding=padding, dilation=dilation)
+    assert pads_beyond_kernel(layer.weight, layer.padding, layer.dilation) is expected
+
+
+def test_a_kernel_that_reads_padding_alone_keeps_the_order_in_which_pytorch_survives(monkeypatch):
+    # With channels last, nn.Conv2d itself ends the process here, once in some dozen times.
+    layer = nn.Conv2d(6, 15, (2, 1), (2, 3), padding=(0, 2), dilation=(2, 2), groups=3)
+    turned = []
+    monkeypatch.setattr(functional, "in_usual_order", turned.append)
+    x = normal(7, 2, 6, 5, 1)
+    assert is_faster_channels_last(x, layer.weight)
+    assert torch.allclose(convert(layer, "hbfp12_16")(x), layer(x), atol=0.02)
+    assert not turned
 
 
 def test_images_whose_channels_are_last_already_stay_so():
