@@ -49,8 +49,8 @@ def convert(
     of the same name, parameters and state_dict; all else stays. In FP32, recurrent layers are
     converted too, so that all encodings share their code, and other layers stay native. Layers that
     are encoded already change their encoding. Make the optimizer after this: the parameters are
-    copies. Other layers with dot products stay in FP32; a warning names them. Products of activations that a forward method writes out itself are left
-    alone: see `encoded_products`.
+    copies. Other layers with dot products stay in FP32; a warning names them. Products of
+    activations that a forward method writes out itself are left alone: see `encoded_products`.
 
     Args:
         model: Any module; it is not changed.
