@@ -222,7 +222,7 @@ def _subclass(encoded: type[nn.Module], layer: type[nn.Module]) -> type[nn.Modul
     """Return a subclass of both, whose instances are pickled as how to make one of `layer`."""
 
     def reduce(module: nn.Module) -> tuple[object, ...]:
-        state = module.__getstate__()  # type: ignore[attr-defined]
+        state = module.__getstate__()  # type: ignore[no-untyped-call]
         return _empty, (layer,), state
 
     return type(f"Encoded{layer.__name__}", (encoded, layer), {"__reduce__": reduce})
@@ -230,7 +230,7 @@ def _subclass(encoded: type[nn.Module], layer: type[nn.Module]) -> type[nn.Modul
 
 def _empty(layer: type[nn.Module]) -> nn.Module:
     """Return an instance of the class that encodes `layer`, to be filled."""
-    encoded = _encoded_class(layer)
+    encoded = _encoded_class(layer)  # type: ignore[arg-type]
     if encoded is None:
         raise ValueError(f"{layer.__name__} is not encoded; it was when the model was saved")
     return encoded.__new__(encoded)
