@@ -21,6 +21,7 @@ from equinox.encodings.formats import (
     Fixed,
     Float,
     Format,
+    get_encoding,
 )
 from equinox.encodings.random_bits import draw_key
 
@@ -32,7 +33,7 @@ _is_dynamo_compiling = torch.compiler.is_dynamo_compiling
 
 def quantize(
     x: Tensor,
-    format_or_encoding: Format | Encoding,
+    format_or_encoding: Format | Encoding | str,
     *,
     out: Tensor | None = None,
     generator: torch.Generator | None = None,
@@ -51,22 +52,21 @@ def quantize(
     Args:
         x: Floating point values on any device; float32 on the CPU has fast kernels, and a GPU has
             the definition, compiled.
-        format_or_encoding: A format; an encoding stands for the format of its weights.
+        format_or_encoding: A format; an encoding, or its name, stands for the format of its weights.
         out: Where to put the result, of the shape and dtype of `x`; may be `x` itself.
         generator: Source of randomness; needed by, and only used for, stochastic rounding.
         blocks: "sample" overrides a block format's tile: one exponent per index of dim 0.
 
     Raises:
-        ValueError: `x` is not floating point, `out` does not match, or stochastic rounding
-            has no generator.
+        ValueError: `x` is not floating point, `out` does not match, stochastic rounding has no
+            generator, or there is no such encoding or choice of blocks.
 
     Source: Drumond et al., "Training DNNs with Hybrid Block Floating Point", NeurIPS 2018.
     """
-    number_format = (
-        format_or_encoding.w if isinstance(format_or_encoding, Encoding) else format_or_encoding
-    )
-    if blocks == "sample" and isinstance(number_format, BlockFloat):
-        number_format = replace(number_format, tile=SAMPLE)
+    is_format = type(format_or_encoding) is BlockFloat
+    number_format = format_or_encoding if is_format else _format_of(format_or_encoding)
+    if blocks != "tile":
+        number_format = _by_sample(number_format, blocks)
     if out is not None:
         _check(x, out)
     values = x.detach() if x.requires_grad else x
@@ -173,6 +173,24 @@ def _may_write(x: Tensor, out: Tensor) -> bool:
     """Whether a result may be written to `out` while `x` is still read."""
     apart = x.untyped_storage().data_ptr() != out.untyped_storage().data_ptr()
     return apart and x.is_contiguous() and out.is_contiguous() and not out.requires_grad
+
+
+def _format_of(format_or_encoding: Format | Encoding | str) -> Format:
+    if isinstance(format_or_encoding, str):
+        return get_encoding(format_or_encoding).w
+    if isinstance(format_or_encoding, Encoding):
+        return format_or_encoding.w
+    if not isinstance(format_or_encoding, (BlockFloat, Fixed, Float)):
+        raise ValueError(f"{format_or_encoding!r} is no format, nor an encoding or its name")
+    return format_or_encoding
+
+
+def _by_sample(number_format: Format, blocks: str) -> Format:
+    if blocks != "sample":
+        raise ValueError(f'blocks is {blocks!r}; it must be "sample" or "tile"')
+    if isinstance(number_format, BlockFloat):
+        return replace(number_format, tile=SAMPLE)
+    return number_format
 
 
 def _check(x: Tensor, out: Tensor) -> None:

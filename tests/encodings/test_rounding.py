@@ -196,3 +196,20 @@ def test_mistakes_are_named():
         quantize(torch.arange(3), BlockFloat())
     with pytest.raises(ValueError, match=r"out is torch.float32 of shape \(2,\)"):
         quantize(x, BlockFloat(), out=torch.empty(2))
+
+
+def test_an_encoding_or_its_name_stands_for_the_format_of_its_weights():
+    x = normal(0, 30, 50)
+    expected = quantize(x, get_encoding("hbfp4_16").w)
+    assert torch.equal(quantize(x, "hbfp4_16"), expected)
+    assert torch.equal(quantize(x, get_encoding("hbfp4_16")), expected)
+
+
+def test_what_is_no_format_and_no_choice_of_blocks_is_an_error():
+    x = normal(0, 3, 5)
+    with pytest.raises(ValueError, match="no encoding 'hbfp5'; known are "):
+        quantize(x, "hbfp5")
+    with pytest.raises(ValueError, match="8 is no format, nor an encoding or its name"):
+        quantize(x, 8)
+    with pytest.raises(ValueError, match='blocks is \'samples\'; it must be "sample" or "tile"'):
+        quantize(x, BlockFloat(), blocks="samples")
