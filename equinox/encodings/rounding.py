@@ -52,7 +52,7 @@ def quantize(
     Args:
         x: Floating point values on any device; float32 on the CPU has fast kernels, and a GPU has
             the definition, compiled.
-        format_or_encoding: A format; an encoding, or its name, stands for the format of its weights.
+        format_or_encoding: A format; an encoding or its name stands for the format of its weights.
         out: Where to put the result, of the shape and dtype of `x`; may be `x` itself.
         generator: Source of randomness; needed by, and only used for, stochastic rounding.
         blocks: "sample" overrides a block format's tile: one exponent per index of dim 0.
@@ -63,8 +63,11 @@ def quantize(
 
     Source: Drumond et al., "Training DNNs with Hybrid Block Floating Point", NeurIPS 2018.
     """
-    is_format = type(format_or_encoding) is BlockFloat
-    number_format = format_or_encoding if is_format else _format_of(format_or_encoding)
+    number_format = (
+        format_or_encoding
+        if type(format_or_encoding) is BlockFloat
+        else _format_of(format_or_encoding)
+    )
     if blocks != "tile":
         number_format = _by_sample(number_format, blocks)
     if out is not None:
