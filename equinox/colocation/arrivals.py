@@ -305,7 +305,8 @@ def read_trace(path: str | Path) -> Trace:
     bad = np.flatnonzero(times.isna())
     if len(bad):
         value = column.iloc[bad[0]]
-        raise ValueError(f"trace {path}: row {bad[0] + 1} is {value!r}, not seconds or a date")
+        what = "blank" if pd.isna(value) else repr(value)
+        raise ValueError(f"trace {path}: row {bad[0] + 1} is {what}, not seconds or a date")
     bad = np.flatnonzero(times < 0)
     if len(bad) and not dated:  # dates count from the first, and may not come before it either
         raise ValueError(f"trace {path}: row {bad[0] + 1} is {times.iloc[bad[0]]}, before time 0")
@@ -324,14 +325,18 @@ def _first_column(path: Path) -> Any:
             if path.suffix == ".parquet"
             else pd.read_csv(path, dtype=str, skip_blank_lines=False)
         )
-    except ValueError as error:  # also pandas' and Arrow's own
+    except (OSError, ValueError) as error:  # pandas' and Arrow's own among them
         raise ValueError(f"trace {path}: it cannot be read: {error}") from None
     if frame.empty:
         raise ValueError(f"trace {path}: no rows; it needs a column of times in seconds")
     name = frame.columns[0]
-    if path.suffix == ".csv" and not _to_seconds(pd.Series([name]))[0].isna().any():
+    has_digit = any(character.isdigit() for character in str(name))
+    if path.suffix == ".csv" and has_digit and not _to_seconds(pd.Series([name]))[0].isna().any():
         raise ValueError(f"trace {path}: the first line, {name!r}, is a time; let it name columns")
-    return frame.iloc[:, 0]
+    column = frame.iloc[:, 0]
+    while path.suffix == ".csv" and len(column) > 1 and pd.isna(column.iloc[-1]):
+        column = column.iloc[:-1]  # blank lines at the end
+    return column
 
 
 def _to_seconds(column: Any) -> tuple[Any, bool]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
-from math import ceil, nan
+from math import ceil, isnan, nan
 from typing import Any, Final, final
 
 import numpy as np
@@ -145,7 +145,13 @@ def find_saturation(
             lambda load: keep_up(load)[place], high=high, tolerance=config.load_tolerance
         )
 
-    return [limit(place) for place in range(len(tenants))]
+    found = [limit(place) for place in range(len(tenants))]
+    for tenant, load in zip(tenants, found, strict=True):
+        if isnan(load):
+            LOGGER.warning(
+                "%s, %s: the queue of %s grows at every load", order, scheduling, tenant.name
+            )
+    return found
 
 
 def judge_targets(points: pd.DataFrame) -> NDArray[np.str_]:

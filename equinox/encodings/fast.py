@@ -54,9 +54,11 @@ def round_blocks(
         out = None
     if not is_contiguous:
         outermost = plan.rows == 1 or x.stride(0) == plan.columns
-        if not (plan.by_rows and outermost and is_dense(x)):
-            copy = torch.empty(x.shape) if out is None or not out.is_contiguous() else out
-            x, out = copy.copy_(x), copy
+        alike = out is None or out.stride() == x.stride()
+        if not (plan.by_rows and outermost and alike and is_dense(x)):
+            if out is None or not out.is_contiguous():
+                out = torch.empty(x.shape, dtype=torch.float32)
+            x = out.copy_(x)
     if out is None:
         out = x if in_place else torch.empty_like(x)
     team.run(plan.work, x.data_ptr(), out.data_ptr(), key)

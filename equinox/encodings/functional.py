@@ -332,7 +332,9 @@ class _Convolution(Function):
         x, w = _round_both(ctx, inputs, weight, operands, ctx.layout)
         ctx.geometry = geometry
         y = torch.convolution(x, w, bias, *geometry)
-        return in_usual_order(y) if ctx.turns else y
+        # PyTorch's result has its channels last too if its weight has.
+        ctx.turns_back = ctx.turns and weight.is_contiguous()
+        return in_usual_order(y) if ctx.turns_back else y
 
     @staticmethod
     @once_differentiable
@@ -349,12 +351,12 @@ class _Convolution(Function):
         if needs_w:
             x = operands.recall("x", inputs, ctx.layout)
             grad_w = back(rounded, x, weight, None, *geometry, (False, True, False))[1]
-            grad_w = grad_w.contiguous() if ctx.turns else grad_w
+            grad_w = grad_w.contiguous() if ctx.turns_back else grad_w
             del x
         if needs_x:
             w = _recall_weight(ctx, weight)
             # Of the activations, their shape and order are read, not the values.
             like = torch.empty_like(inputs, memory_format=ctx.layout) if ctx.turns else inputs
             grad_x = back(rounded, like, w, None, *geometry, (True, False, False))[0]
-            grad_x = in_usual_order(grad_x) if ctx.turns else grad_x
+            grad_x = in_usual_order(grad_x) if ctx.turns_back else grad_x
         return grad_x, grad_w, grad_bias, None, None

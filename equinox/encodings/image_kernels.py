@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from equinox.encodings.intrinsics import (
@@ -28,8 +26,6 @@ from equinox.encodings.kernels import (
     round_piece,
     take_rows,
 )
-
-Scalar = Any  # of the type that the kernels' casts make it
 
 #: Values that are rounded before they are turned round, so that they stay in the nearest cache.
 _PIECE = 2**12

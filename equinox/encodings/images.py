@@ -56,4 +56,6 @@ def in_usual_order(images: Tensor) -> Tensor:
     if images.is_contiguous() or not images.is_contiguous(memory_format=torch.channels_last):
         return images.contiguous()
     turn: Turn = kernels().turn_images
-    return turn(images.permute(0, 2, 3, 1).flatten(1, 2), torch.empty(images.shape))
+    return turn(
+        images.permute(0, 2, 3, 1).flatten(1, 2), torch.empty(images.shape, dtype=images.dtype)
+    )

@@ -9,8 +9,6 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-Scalar = Any  # of the type that the kernels' casts make it
-
 # Kernels call without the context, which numba adds.
 _intrinsic: Callable[[Any], Any] = intrinsic
 

@@ -96,14 +96,14 @@ def encode(
     """
     key = None if number_format.rounding == "nearest" else _draw_key(generator)
     if not x.is_cpu:
+        _check_dtype(x)
         return compiled.quantize(x, number_format, key)
     if x.dtype is _FLOAT32:
         by_kernels = _encode_apart if _is_dynamo_compiling() else _WAYS[type(number_format)]
         rounded = by_kernels(x, number_format, key, in_place, out)
         if rounded is not None:
             return rounded
-    elif not x.is_floating_point():
-        raise ValueError(f"x has dtype {x.dtype}; only floating point values can be rounded")
+    _check_dtype(x)
     return reference.quantize(x, number_format, key)
 
 
@@ -188,12 +188,18 @@ def _format_of(format_or_encoding: Format | Encoding | str) -> Format:
     return format_or_encoding
 
 
+@cache
 def _by_sample(number_format: Format, blocks: str) -> Format:
     if blocks != "sample":
         raise ValueError(f'blocks is {blocks!r}; it must be "sample" or "tile"')
     if isinstance(number_format, BlockFloat):
         return replace(number_format, tile=SAMPLE)
     return number_format
+
+
+def _check_dtype(x: Tensor) -> None:
+    if not x.is_floating_point():
+        raise ValueError(f"x has dtype {x.dtype}; only floating point values can be rounded")
 
 
 def _check(x: Tensor, out: Tensor) -> None:

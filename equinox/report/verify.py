@@ -88,7 +88,7 @@ def read_reference(folder: Path) -> Mapping[str, Any]:
     """Return the recorded reference run.
 
     Raises:
-        ValueError: there is none, or it is damaged.
+        ValueError: there is none, or it is damaged, or of an earlier version.
     """
     try:
         reference: Mapping[str, Any] = json.loads((folder / FILE).read_text())
@@ -96,6 +96,11 @@ def read_reference(folder: Path) -> Mapping[str, Any]:
         raise ValueError(
             f"{folder / FILE} cannot be read ({error}); record a reference with --record"
         ) from None
+    if any("words" not in table for table in reference["tables"].values()):
+        raise ValueError(
+            f"{folder / FILE} is of an earlier version, without the words of its tables; "
+            "record it again with --record"
+        )
     return reference
 
 

@@ -160,8 +160,8 @@ def test_dates_are_times(tmp_path):
         ("time_s\n", "no rows"),
         ("time_s\n1\n1\n", "a mean rate needs two rows"),
         ("time_s\n-1\n0\n", "row 1 is -1, before time 0"),
-        ('time_s\n0\n""\n5\n', "row 2 is nan, not seconds or a date"),
-        ("time_s\n0\n\n5\n", "row 2 is nan, not seconds or a date"),
+        ('time_s\n0\n""\n5\n', "row 2 is blank, not seconds or a date"),
+        ("time_s\n0\n\n5\n", "row 2 is blank, not seconds or a date"),
         ("0\n1\n2\n", "the first line, '0', is a time"),
         ("2023-11-16 18:17:03\n2023-11-16 18:17:05\n", "the first line, .* is a time"),
         ("", "trace .*trace.csv: it cannot be read: No columns"),
@@ -179,8 +179,21 @@ def test_a_bad_trace_is_an_error_that_names_the_row(tmp_path, text, message):
         read_trace(path)
 
 
+def test_blank_lines_may_end_a_trace(tmp_path):
+    path = tmp_path / "trace.csv"
+    path.write_text("time_s\n0\n5\n\n\n")
+    assert read_trace(path).recorded_s.tolist() == [0, 5]
+
+
 def test_a_damaged_trace_is_an_error_that_names_the_file(tmp_path):
     path = tmp_path / "trace.parquet"
-    path.write_bytes(b"no")
+    pd.DataFrame({"time_s": np.arange(1000.0)}).to_parquet(path)
+    whole = path.read_bytes()
+    half = bytes(len(whole) // 2 - 4) + whole[len(whole) // 2 - 4 :]
+    for damaged in (b"no", half, whole[:-20] + bytes(20)):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"trace .*trace\.parquet: it cannot be read"):
+            read_trace(path)
+    path.unlink()
     with pytest.raises(ValueError, match=r"trace .*trace\.parquet: it cannot be read"):
         read_trace(path)

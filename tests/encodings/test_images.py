@@ -124,6 +124,7 @@ def test_images_are_turned_for_onednn_only(monkeypatch):
     assert not is_faster_channels_last(torch.zeros(2, 16, 32, 32), torch.zeros(16, 16, 3, 3))
 
 
+NEAREST = derive_encoding("near", base="hbfp8_16", overrides={"gradient_rounding": "nearest"})
 GEOMETRIES = [
     (nn.Conv2d(8, 12, 3, padding=1), (3, 8, 14, 15)),
     (nn.Conv2d(8, 12, 5, stride=2, bias=False), (3, 8, 20, 17)),
@@ -156,6 +157,43 @@ def step(
     model, x = convert(layer, encoding), normal(4, *shape).requires_grad_()
     y = model(x)
     return (y, *torch.autograd.grad(y, (x, model.weight), normal(5, *y.shape)))
+
+
+def test_gradients_in_any_order_of_memory_are_turned():
+    layer = convert(nn.Conv2d(8, 12, 3, padding=1), NEAREST)
+    y = layer(normal(4, 3, 8, 14, 15))
+    grad = normal(5, *y.shape)
+    expected = torch.autograd.grad(y, layer.weight, grad, retain_graph=True)[0]
+    width_first = grad.mT.contiguous().mT  # dense, neither contiguous nor channels last
+    spread = torch.empty(3, 12, 14, 30)[..., ::2].copy_(grad)
+    for other in (width_first, spread, grad.contiguous(memory_format=torch.channels_last)):
+        assert not other.is_contiguous()
+        found = torch.autograd.grad(y, layer.weight, other, retain_graph=True)[0]
+        assert torch.equal(found, expected)
+    one = torch.ones(()).expand(y.shape)
+    found = torch.autograd.grad(y, layer.weight, one, retain_graph=True)[0]
+    assert torch.equal(found, torch.autograd.grad(y, layer.weight, one.contiguous())[0])
+
+
+def test_another_default_dtype_changes_nothing():
+    layer, shape = GEOMETRIES[0]
+    x = normal(4, *shape)
+    expected = convert(layer, "hbfp8_16")(x), quantize(x.mT, BlockFloat())
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = convert(layer, "hbfp8_16")(x), quantize(x.mT, BlockFloat())
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_a_weight_whose_channels_are_last_decides_the_order_as_in_pytorch():
+    layer, shape = GEOMETRIES[0]
+    last_layer = convert(layer, "hbfp8_16").to(memory_format=torch.channels_last)
+    x = normal(6, *shape)
+    y = last_layer(x)
+    assert y.is_contiguous(memory_format=torch.channels_last)
+    assert torch.allclose(y, convert(layer, "hbfp8_16")(x), rtol=0, atol=1e-6)
 
 
 def test_convolutions_read_operands_whose_channels_are_last(monkeypatch):

@@ -205,6 +205,12 @@ def test_an_encoding_or_its_name_stands_for_the_format_of_its_weights():
     assert torch.equal(quantize(x, get_encoding("hbfp4_16")), expected)
 
 
+def test_only_floating_point_is_rounded_on_any_device():
+    for device in ("cpu", "meta"):
+        with pytest.raises(ValueError, match=r"x has dtype torch\.int64; only floating point"):
+            quantize(torch.arange(3, device=device), BlockFloat())
+
+
 def test_what_is_no_format_and_no_choice_of_blocks_is_an_error():
     x = normal(0, 3, 5)
     with pytest.raises(ValueError, match="no encoding 'hbfp5'; known are "):

@@ -1,5 +1,6 @@
 """A run is compared with the reference table by table and claim by claim."""
 
+import json
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ from equinox.accelerator import load_technology
 from equinox.config import load_config
 from equinox.design_space import measure_density
 from equinox.report.claims import claims_table, read_claims
-from equinox.report.verify import compare, read_reference, read_run, record
+from equinox.report.verify import FILE, compare, read_reference, read_run, record
 from equinox.tables import check_table, write_table
 from tests.figures._tables import random_table
 from tests.test_tables import fleet_rows
@@ -150,3 +151,14 @@ def test_a_constant_changed_by_one_percent_is_told_with_table_and_claims(reposit
     named = {what.split(" (")[0].split(":")[0] for what in found}
     assert named == {"table density", "claim hbfp.density_hbfp4_fp32"}
     assert "other values in area_um2" in next(iter(found))
+
+
+def test_a_reference_of_an_earlier_version_is_an_error_that_says_what_to_do(run, tmp_path):
+    path = tmp_path / "reference" / FILE
+    reference = json.loads(path.read_text())
+    del reference["tables"]["fleet"]["words"]
+    path.write_text(json.dumps(reference))
+    with pytest.raises(
+        ValueError, match="of an earlier version, .*; record it again with --record"
+    ):
+        read_reference(tmp_path / "reference")
