@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from array import array
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,15 +12,13 @@ from torch import Tensor
 
 from equinox.encodings import image_kernels, kernels, scaled_kernels, team
 from equinox.encodings.formats import SAMPLE, BlockFloat, Fixed, Float
+from equinox.encodings.plans import NEAREST, PLANS, Place, Plan, Work
 from equinox.encodings.scratch import is_dense
-from equinox.encodings.team import Work, work_of
 
 #: Values that are worth the start of a thread.
 _VALUES_PER_THREAD = 2**14
 #: Values that a thread takes at a time, enough to make the taking cheap.
 _VALUES_PER_SHARE = 2**13
-#: What a part has among the arguments of a kernel.
-_COUNTER = (0,) * kernels.APART
 #: Powers of two up to here, and their inverses, are normal float32.
 _LARGEST_EXPONENT = 120
 
@@ -35,7 +32,7 @@ def round_blocks(
 ) -> Tensor | None:
     """Return float32 `x` of the CPU rounded to `block_float`, with the strides of `x` if dense.
 
-    None where `x` is empty, and of exponents that are rounded up.
+    None where `x` has no or one value, and of exponents that are rounded up.
 
     Blocks that are whole indices of dim 0, or the whole tensor, are found in any dense layout, for
     example channels last; random numbers then follow the order of memory. Other layouts are copied,
@@ -44,7 +41,7 @@ def round_blocks(
     have an exponent each, `out` may have their channels last, and is else not used if it has.
     """
     place = id(block_float), x.shape, _get_num_threads()
-    _, plan = _PLANS.get(place) or _add_plan(place, block_float)
+    plan = PLANS.get(place) or _add_plan(place, block_float)
     if plan is None:
         return None
     is_contiguous = x.is_contiguous()
@@ -61,7 +58,7 @@ def round_blocks(
             x = out.copy_(x)
     if out is None:
         out = x if in_place else torch.empty_like(x)
-    team.run(plan.work, x.data_ptr(), out.data_ptr(), key)
+    _run(plan.work, x, out, key)
     return out
 
 
@@ -78,7 +75,7 @@ def _turn_images(
     images: Tensor, block_float: BlockFloat | None, key: int | None, out: Tensor
 ) -> Tensor:
     work = _image_work(block_float, images.shape, torch.get_num_threads())
-    team.run(work, images.data_ptr(), out.data_ptr(), key)
+    _run(work, images, out, key)
     return out
 
 
@@ -91,35 +88,24 @@ def _image_work(block_float: BlockFloat | None, size: torch.Size, threads: int) 
     return _work(kernel, (batch, values), (channels, values), rounding, threads, height=1)
 
 
-class _Plan(NamedTuple):
-    """What of a call does not depend on values."""
-
-    rows: int
-    columns: int
-    by_rows: bool
-    work: Work
-
-
 _get_num_threads = torch.get_num_threads
-_Place: TypeAlias = tuple[int, torch.Size, int]
-#: Plans by the address of a format, which takes less time than its hash; it comes with the plan, so
-#: that no other format can have the address. And by the shape, and the number of threads.
-_PLANS: dict[_Place, tuple[BlockFloat, _Plan | None]] = {}
 _MOST_PLANS = 1024
 
 
-def _add_plan(place: _Place, block_float: BlockFloat) -> tuple[BlockFloat, _Plan | None]:
-    if len(_PLANS) >= _MOST_PLANS:
-        _PLANS.clear()
+def _add_plan(place: Place, block_float: BlockFloat) -> Plan | None:
+    if len(PLANS) >= _MOST_PLANS:
+        PLANS.clear()
     _, size, threads = place
-    found = block_float, _plan(block_float, size, threads)
-    _PLANS[place] = found
-    return found
+    plan = _plan(block_float, size, threads)
+    if plan is not None:
+        PLANS[place] = plan._replace(block_float=block_float)
+    return plan
 
 
 @lru_cache(maxsize=_MOST_PLANS)
-def _plan(block_float: BlockFloat, size: torch.Size, threads: int) -> _Plan | None:
-    if size.numel() == 0 or block_float.exponent_rule != "floor":
+def _plan(block_float: BlockFloat, size: torch.Size, threads: int) -> Plan | None:
+    # One value alone may be an imaginary part that PyTorch negates when it is read.
+    if size.numel() < 2 or block_float.exponent_rule != "floor":
         return None
     rows = size[0] if size else 1
     columns = size.numel() // rows
@@ -132,7 +118,19 @@ def _plan(block_float: BlockFloat, size: torch.Size, threads: int) -> _Plan | No
         height, width = 1, shape[1]
     kernel = (kernels.round_rows if by_rows else kernels.round_tiles)()
     work = _work(kernel, shape, (height, width), _rounding(block_float), threads, height=height)
-    return _Plan(rows, columns, by_rows, work)
+    return Plan(block_float, block_float.rounding == "nearest", rows, columns, by_rows, work)
+
+
+@team.at_fork
+def forget() -> None:
+    """Forget what is planned, since it is for the threads that there were."""
+    PLANS.clear()
+    _plan.cache_clear()
+    _image_work.cache_clear()
+
+
+def _run(work: Work, x: Tensor, out: Tensor, key: int | None) -> None:
+    work.launch(work.address, x.data_ptr(), out.data_ptr(), _number(key))
 
 
 def _rounding(block_float: BlockFloat) -> tuple[int, int, int]:
@@ -150,17 +148,13 @@ def _work(
     # As close to equal parts as strips allow: PyTorch's, so that a thread finds its values near it.
     part = max(round(rows / (height * threads)), 1)
     share = min(max(_VALUES_PER_SHARE // (height * columns), 1), part)
-    number = team.THREAD_NUMBER if threads > 1 else 0
-    arguments = array("q", (
-        number, threads, part * height, share * height, 0, 0, *shape, *tile, *rounding, 0,
-        *(_COUNTER * threads),
-    ))  # fmt: skip
-    return work_of(kernel.address, threads, arguments)
+    parts = threads, part * height, share * height
+    return team.work_of(kernel.address, parts, (*shape, *tile, *rounding))
 
 
 def _number(key: int | None) -> int:
     """Return a key as the kernels take it, negative for rounding to nearest."""
-    return -1 if key is None else key
+    return NEAREST if key is None else key
 
 
 def round_fixed(

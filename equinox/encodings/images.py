@@ -6,15 +6,11 @@ back, so that a network sees the order that it has without encodings.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
-
 import torch
 from torch import Tensor
 
-from equinox.encodings.rounding import kernels
+from equinox.encodings.rounding import compiled_or
 
-Turn: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 _HAS_ONEDNN: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 
 
@@ -47,15 +43,25 @@ def channels_last(images: Tensor, out: Tensor | None) -> Tensor:
         return images
     if out is None:
         out = torch.empty_like(images, memory_format=torch.channels_last)
-    turn: Turn = kernels().turn_images
-    return turn(images.contiguous(), out)
+    return _turn_images(images.contiguous(), out)
 
 
 def in_usual_order(images: Tensor) -> Tensor:
     """Return `images` contiguous, in other memory if their channels are last."""
     if images.is_contiguous() or not images.is_contiguous(memory_format=torch.channels_last):
         return images.contiguous()
-    turn: Turn = kernels().turn_images
-    return turn(
-        images.permute(0, 2, 3, 1).flatten(1, 2), torch.empty(images.shape, dtype=images.dtype)
-    )
+    rows = images.permute(0, 2, 3, 1).flatten(1, 2)
+    return _turn_images(rows, torch.empty(images.shape, dtype=images.dtype))
+
+
+def _turn_images(images: Tensor, out: Tensor) -> Tensor:
+    """See `fast.turn_images`."""
+    turned: Tensor = compiled_or("turn_images", _turn_by_copy)(images, out)
+    return turned
+
+
+def _turn_by_copy(images: Tensor, out: Tensor) -> Tensor:
+    matrices = images.flatten(2).mT
+    _, rows, columns = matrices.shape
+    out.as_strided(matrices.shape, (rows * columns, columns, 1)).copy_(matrices)
+    return out

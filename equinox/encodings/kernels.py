@@ -25,6 +25,7 @@ from equinox.encodings.intrinsics import (
     load,
     load_bits,
     load_integer,
+    stack,
     store,
     store_bits,
     take,
@@ -35,19 +36,20 @@ from equinox.machine_code import renewed
 
 Scalar = Any  # of the type that the kernels' casts make it
 
-#: What a kernel is told, as int64: the address of a function that gives the number of a thread, or
-#: 0; the parts of the matrix, of which a thread first takes that of its number; rows of a part (the
-#: last goes to the end) and of what it takes at a time (whole tiles); addresses of the matrices of
-#: float32 that are read and written (may be the same); their shape; the tile's (ignored by
-#: `round_rows`); bits of a mantissa; the range of exponents, where larger and smaller ones
-#: saturate; the key, -1 for rounding to nearest. After them, for each part, APART integers, all 0:
-#: the last counts what is taken.
+#: What a kernel is told, as int64: the address of the function that runs it on threads, or 0; its
+#: own; that of a function that gives the number of a thread, or 0; the parts of the matrix, of
+#: which a thread first takes that of its number; rows of a part (the last goes to the end) and of
+#: what it takes at a time (whole tiles); addresses of the matrices of float32 that are read and
+#: written (may be the same); their shape; the tile's (ignored by `round_rows`); bits of a
+#: mantissa; the range of exponents, where larger and smaller ones saturate; the key, -1 for
+#: rounding to nearest. After them, for each part, APART integers, all 0: the last counts what is
+#: taken.
 ARGUMENTS = (
-    "thread_number", "parts", "part", "share", "x", "out", "rows", "columns", "height", "width",
-    "mantissa_bits", "low", "high", "key",
+    "parallel", "address", "thread_number", "parts", "part", "share", "x", "out", "rows", "columns",
+    "height", "width", "mantissa_bits", "low", "high", "key",
 )  # fmt: skip
-_THREAD_NUMBER, PARTS, _PART, _SHARE, X, OUT = range(6)
-_ROWS, COLUMNS, HEIGHT, _WIDTH, MANTISSA_BITS, _LOW, _HIGH, KEY = range(6, 14)
+PARALLEL, ADDRESS, _THREAD_NUMBER, PARTS, _PART, _SHARE, X, OUT = range(8)
+_ROWS, COLUMNS, HEIGHT, _WIDTH, MANTISSA_BITS, _LOW, _HIGH, KEY = range(8, 16)
 #: Integers of a line of the cache: counters do not share one, which threads would wait for.
 APART = 8
 _TAKEN = len(ARGUMENTS) + APART - 1
@@ -61,6 +63,8 @@ MAGNITUDE = np.uint32(0x7FFFFFFF)
 INFINITY = np.uint32(0x7F800000)
 #: Columns that a strip takes at a time: their maxima and steps stay in the first-level cache.
 _CHUNK = 1024
+#: Bytes of the scratch memory of a strip that need not be asked for.
+_STACK = 5 * 4 * _CHUNK
 #: Steps with these exponents, their inverses and what `_nearest` adds are normal float32.
 _LARGEST_FAST = 100
 _FLOAT = 4  # bytes
@@ -352,8 +356,9 @@ def round_tiles(arguments: int) -> None:
     columns, width = load_integer(arguments, COLUMNS), load_integer(arguments, _WIDTH)
     height, parts = load_integer(arguments, HEIGHT), load_integer(arguments, PARTS)
     chunk = min(columns, max(_CHUNK // width, 1) * width)
-    memory = np.empty(5 * _aligned(_FLOAT * chunk), np.uint8)
-    scratch = _aligned(memory.ctypes.data)
+    size = 5 * _aligned(_FLOAT * chunk)
+    memory = np.empty(size if size > _STACK else 1, np.uint8)
+    scratch = _aligned(memory.ctypes.data) if size > _STACK else stack(_STACK // 8)
     own = own_part(arguments)
     for i in range(parts):
         part = (own + i) % parts

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from types import ModuleType
 from typing import Any, Literal, TypeAlias, cast
 
 import torch
@@ -23,11 +22,13 @@ from equinox.encodings.formats import (
     Format,
     get_encoding,
 )
+from equinox.encodings.plans import NEAREST, PLANS
 from equinox.encodings.random_bits import draw_key
 
 _Way: TypeAlias = Callable[[Tensor, Any, int | None, bool, Tensor | None], Tensor | None]
 # Names of their own, since a small tensor is rounded in the time of a few dozen look-ups.
 _FLOAT32 = torch.float32
+_get_num_threads = torch.get_num_threads
 _is_dynamo_compiling = torch.compiler.is_dynamo_compiling
 
 
@@ -63,11 +64,15 @@ def quantize(
 
     Source: Drumond et al., "Training DNNs with Hybrid Block Floating Point", NeurIPS 2018.
     """
-    number_format = (
-        format_or_encoding
-        if type(format_or_encoding) is BlockFloat
-        else _format_of(format_or_encoding)
-    )
+    # A small tensor is rounded in the time that all checks below take, so known cases come first.
+    if out is None and blocks == "tile" and not _is_dynamo_compiling():
+        plan = PLANS.get((id(format_or_encoding), x.shape, _get_num_threads()))
+        if plan is not None and x.dtype is _FLOAT32 and x.is_cpu and x.is_contiguous():
+            key = NEAREST if plan.is_nearest else _draw_key(generator)
+            rounded = torch.empty_like(x)
+            plan.work.launch(plan.work.address, x.data_ptr(), rounded.data_ptr(), key)
+            return rounded
+    number_format = _format_of(format_or_encoding)
     if blocks != "tile":
         number_format = _by_sample(number_format, blocks)
     if out is not None:
@@ -114,13 +119,17 @@ def encode_in_place(x: Tensor, number_format: Format, generator: torch.Generator
         x.copy_(rounded)
 
 
+def _leave(*_: object) -> None:
+    """Round nothing: there are no kernels."""
+
+
 def _encode_float(
     x: Tensor, number_format: Float, key: int | None, _in_place: bool, _out: Tensor | None
 ) -> Tensor | None:
     if x.numel() == 0:
         return None
     if number_format.scaled:
-        return cast(Tensor | None, kernels().round_scaled(x, number_format, key))
+        return cast(Tensor | None, compiled_or("round_scaled", _leave)(x, number_format, key))
     if number_format == FP32:
         return x
     if number_format != BF16:
@@ -138,8 +147,8 @@ class _Ways(dict[type[Format], _Way]):
     """
 
     def __missing__(self, kind: type[Format]) -> _Way:
-        ways = {BlockFloat: "round_blocks", Fixed: "round_fixed"}
-        self[kind] = getattr(kernels(), ways[kind]) if kind in ways else _encode_float
+        name = {BlockFloat: "round_blocks", Fixed: "round_fixed"}.get(kind)
+        self[kind] = compiled_or(name, _leave) if name else _encode_float
         return self[kind]
 
 
@@ -159,11 +168,18 @@ def _encode_apart(
 
 
 @cache
-def kernels() -> ModuleType:
-    """Return what calls the compiled kernels, late, since importing the compiler takes long."""
+def compiled_or(name: str, otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the caller of compiled kernels with this name, late: their compiler's import is long.
+
+    It is `otherwise` where NUMBA_DISABLE_JIT=1 forbids to compile.
+    """
+    from numba.core import config
+
+    if config.DISABLE_JIT:  # type: ignore[attr-defined, unused-ignore]
+        return otherwise
     from equinox.encodings import fast
 
-    return fast
+    return cast(Callable[..., Any], getattr(fast, name))
 
 
 def _draw_key(generator: torch.Generator | None) -> int:

@@ -7,9 +7,10 @@ import os
 from array import array
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any, TypeAlias
 
-from numba import njit
+from numba import njit, types
 
 from equinox.encodings.intrinsics import (
     call_kernel,
@@ -18,67 +19,70 @@ from equinox.encodings.intrinsics import (
     stack,
     store_integer,
 )
-from equinox.encodings.kernels import KEY, OUT, X
+from equinox.encodings.kernels import ADDRESS, APART, ARGUMENTS, KEY, OUT, PARALLEL, PARTS, X
+from equinox.encodings.plans import Work
 from equinox.machine_code import renewed
 
-
-class Work(NamedTuple):
-    """What a kernel is told, but for what changes from call to call."""
-
-    #: Its address.
-    kernel: int
-    threads: int
-    #: `kernels.ARGUMENTS`, where they are, and how many.
-    arguments: array[int]
-    address: int
-    size: int
+_Launch: TypeAlias = Callable[[int, int, int, int], None]
 
 
-def work_of(kernel: int, threads: int, arguments: array[int]) -> Work:
-    """Return the work of the kernel at an address, on so many threads."""
-    return Work(kernel, threads, arguments, *arguments.buffer_info())
+def work_of(kernel: int, parts: tuple[int, int, int], matrix: tuple[int, ...]) -> Work:
+    """Return the work of the kernel at an address, on a thread for each part of a matrix.
 
-
-def run(work: Work, x: int, out: int, key: int | None) -> None:
-    """Have a kernel read what is at the address `x` and write to `out`; no key is of nearest.
+    `parts` are the arguments "parts" to "share" of a kernel; `matrix`, "rows" to "high".
 
     The threads are those of PyTorch's OpenMP, which wait for work; others beside them would be
     kept waiting by them. Without OpenMP they are Python's, and so they are in a process that was
     forked from this one, since OpenMP does not find out that its threads have stayed behind.
     """
-    kernel, threads, arguments, address, size = work
-    key = -1 if key is None else key
-    if threads == 1 or _PARALLEL:
-        parallel = _PARALLEL[0] if _PARALLEL else 0
-        _launch(parallel, kernel, threads, address, size, x, out, key)
-    else:
-        own = arguments[:]
-        own[X], own[OUT], own[KEY] = x, out, key
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(_callable(kernel), [own.buffer_info()[0]] * threads))
+    threads = parts[0]
+    team = (_PARALLEL[0], kernel, _THREAD_NUMBER) if threads > 1 and _PARALLEL else (0, kernel, 0)
+    taken = (0,) * APART * threads
+    arguments = array("q", (*team, *parts, 0, 0, *matrix, 0, *taken))
+    launch = _launcher() if threads == 1 or _PARALLEL else _launch_on_python
+    return Work(launch, arguments.buffer_info()[0], arguments)
+
+
+def _launch_on_python(address: int, x: int, out: int, key: int) -> None:
+    """Call a kernel on threads of Python; see `_launch`."""
+    threads = (ctypes.c_int64 * len(ARGUMENTS)).from_address(address)[PARTS]
+    own = (ctypes.c_int64 * (len(ARGUMENTS) + APART * threads)).from_address(address)
+    own = type(own).from_buffer_copy(own)
+    own[X], own[OUT], own[KEY] = x, out, key
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(_callable(own[ADDRESS]), [ctypes.addressof(own)] * threads))
 
 
 def _callable(kernel: int) -> Callable[[int], None]:
     return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(kernel)
 
 
-# numba: its functions take integers in a third of the time of ctypes'.
-@njit(cache=True, nogil=True, no_cfunc_wrapper=True)  # type: ignore[call-overload, untyped-decorator]
-@renewed
-def _launch(
-    parallel: int, kernel: int, threads: int, address: int, size: int, x: int, out: int, key: int
-) -> None:
+@cache
+def _launcher() -> _Launch:
+    """Return `_launch` compiled: numba's functions take integers in a third of ctypes' time.
+
+    It is what numba's own dispatcher calls, which looks at the types of arguments first.
+    """
+    compiled: Any = njit(cache=True, nogil=True, no_cfunc_wrapper=True)  # type: ignore[call-overload]
+    launch: _Launch = compiled(renewed(_launch)).compile(types.void(*[types.int64] * 4))
+    return launch
+
+
+def _launch(address: int, x: int, out: int, key: int) -> None:
     """Call a kernel with a copy of the arguments at an address."""
+    threads = load_integer(address, PARTS)
+    size = len(ARGUMENTS) + APART * threads
     own = stack(size)
     for i in range(size):
         store_integer(own, i, load_integer(address, i))
     store_integer(own, X, x)
     store_integer(own, OUT, out)
     store_integer(own, KEY, key)
+    kernel = load_integer(own, ADDRESS)
     if threads == 1:
         call_kernel(kernel, own)
     else:
-        call_on_threads(parallel, kernel, own, threads)
+        call_on_threads(load_integer(own, PARALLEL), kernel, own, threads)
 
 
 def _openmp(name: str) -> int:
@@ -90,9 +94,15 @@ def _openmp(name: str) -> int:
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
+def at_fork(forget: Callable[[], None]) -> Callable[[], None]:
+    """Return `forget`, which a process that is forked from this one calls first."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=forget)
+    return forget
+
+
 #: The function that runs another on OpenMP's threads, if there is one and they are of this process.
 _PARALLEL = [address for address in [_openmp("GOMP_parallel")] if address]
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_PARALLEL.clear)
+at_fork(_PARALLEL.clear)
 #: Address of the function that gives the number of a thread in a team; 0 without OpenMP.
-THREAD_NUMBER = _openmp("omp_get_thread_num")
+_THREAD_NUMBER = _openmp("omp_get_thread_num")

@@ -1,4 +1,7 @@
 import itertools
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -219,3 +222,58 @@ def test_what_is_no_format_and_no_choice_of_blocks_is_an_error():
         quantize(x, 8)
     with pytest.raises(ValueError, match='blocks is \'samples\'; it must be "sample" or "tile"'):
         quantize(x, BlockFloat(), blocks="samples")
+
+
+def test_a_tensor_of_a_known_shape_is_rounded_as_what_it_is():
+    block_float, x = BlockFloat(tile=(3, 5)), normal(0, 12, 12)
+    expected = reference.quantize(x, block_float)
+    for _ in range(2):  # the second time, what of it does not depend on values is known
+        assert same_bits(quantize(x, block_float), expected)
+    assert same_bits(quantize(x.T.contiguous().T, block_float), expected)
+    learned = quantize(torch.nn.Parameter(x), block_float)
+    assert type(learned) is torch.Tensor
+    assert not learned.requires_grad
+    for dtype in (torch.float64, torch.bfloat16):
+        rounded = quantize(x.to(dtype), block_float)
+        assert rounded.dtype == dtype
+        assert torch.equal(rounded, reference.quantize(x.to(dtype), block_float))
+    assert quantize(x.to("meta"), block_float).is_meta
+    by_sample = quantize(x, block_float, blocks="sample")
+    assert same_bits(by_sample, quantize(x, BlockFloat(tile=(1, None))))
+    with pytest.raises(ValueError, match="floating point"):
+        quantize(x.int(), block_float)
+    with pytest.raises(ValueError, match="blocks is 'row'"):
+        quantize(x, block_float, blocks="row")
+
+
+def test_what_pytorch_negates_when_it_is_read_is_rounded_negated():
+    part = torch.tensor([0.5 + 0.37j]).conj().imag  # contiguous, and 0.37 in memory
+    for _ in range(2):
+        assert quantize(part, BlockFloat(mantissa_bits=3)).item() == -0.375
+
+
+WITHOUT_KERNELS = """
+import torch
+from equinox.encodings import convert, ENCODINGS
+torch.manual_seed(0)
+found = []
+for name in ENCODINGS:
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.Flatten(), torch.nn.Linear(512, 4)
+    )
+    x = torch.randn(5, 3, 8, 8, requires_grad=True)
+    convert(model, name)(x).square().sum().backward()
+    found.append(x.grad)
+torch.save(torch.stack(found), PATH)
+"""
+
+
+def test_where_numba_may_not_compile_the_reference_trains(tmp_path, repository):
+    gradients = []
+    for without in ("0", "1"):
+        path = tmp_path / without
+        program = WITHOUT_KERNELS.replace("PATH", repr(str(path)))
+        environment = os.environ | {"NUMBA_DISABLE_JIT": without}
+        subprocess.run([sys.executable, "-c", program], env=environment, cwd=repository, check=True)
+        gradients.append(torch.load(path))
+    torch.testing.assert_close(*gradients)

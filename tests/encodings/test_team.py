@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from equinox.encodings import BlockFloat, convert, quantize, team
+from equinox.encodings import BlockFloat, convert, fast, quantize, team
 from equinox.encodings.number_formats import SAMPLE, Tile
 
 TILES = [(24, 24), SAMPLE, None, (7, 33)]
@@ -33,12 +33,21 @@ def _threads_as_before() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture
+def _without_openmp(monkeypatch) -> Iterator[None]:
+    fast.forget()
+    with monkeypatch.context() as patch:
+        patch.setattr(team, "_PARALLEL", [])
+        yield
+    fast.forget()
+
+
 @pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize("rounding", ["nearest", "stochastic"])
 @pytest.mark.parametrize("has_openmp", [True, False])
-def test_one_to_four_threads_give_the_same_bytes(tile, rounding, has_openmp, monkeypatch):
+def test_one_to_four_threads_give_the_same_bytes(tile, rounding, has_openmp, request):
     if not has_openmp:
-        monkeypatch.setattr(team, "_PARALLEL", [])
+        request.getfixturevalue("_without_openmp")
     x = normal(0, *SHAPE)
     torch.set_num_threads(1)
     alone = rounded(x, tile, rounding)
@@ -82,6 +91,7 @@ def test_a_hook_of_the_backward_pass_may_round_too():
     assert torch.equal(inside[0], expected)
 
 
+@pytest.mark.usefixtures("_without_openmp")
 def test_what_a_thread_raises_reaches_the_caller(monkeypatch):
     def fails(_: object) -> None:
         raise MemoryError("no scratch")
@@ -89,7 +99,6 @@ def test_what_a_thread_raises_reaches_the_caller(monkeypatch):
     x = normal(0, *SHAPE)
     expected = rounded(x)
     with monkeypatch.context() as patch:
-        patch.setattr(team, "_PARALLEL", [])
         patch.setattr(team, "_callable", lambda kernel: fails)
         torch.set_num_threads(3)
         with pytest.raises(MemoryError, match="no scratch"):
