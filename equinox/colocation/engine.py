@@ -37,9 +37,7 @@ from equinox.colocation.records import (
     Integers,
     Record,
     Records,
-    larger,
     ready,
-    smaller,
     sooner,
 )
 
@@ -73,7 +71,7 @@ def run(
     infer, train = streams[0], streams[1]
     enough = _look_ahead(services, arrival, machine)
     if infer.begun == 0:
-        machine.infer_at = larger(machine.eligible, larger(infer.loaded, infer.result))
+        machine.infer_at = max(machine.eligible, max(infer.loaded, infer.result))
     while enough and (machine.infer_at < NEVER or machine.now < machine.end):
         take_periods(code, machine, infer, train, cells, marks, kept, kept_streams)
         now = machine.now
@@ -109,13 +107,13 @@ def run(
             service.used += machine.used
             service.used_rows += machine.used * machine.rows
             machine.used = 0
-            machine.infer_at = larger(machine.eligible, larger(infer.loaded, infer.result))
+            machine.infer_at = max(machine.eligible, max(infer.loaded, infer.result))
 
 
 @part
 def _inside(machine: Record, first: int, last: int) -> Any:
     """Return how many of the cycles from `first` to `last` are counted."""
-    return larger(smaller(last, machine.end) - larger(first, machine.begin), 0)
+    return max(min(last, machine.end) - max(first, machine.begin), 0)
 
 
 @part
@@ -134,15 +132,15 @@ def _look_ahead(services: Records, arrival: Integers, machine: Record) -> bool:
         service.eligible = NEVER
         if left >= service.rows:
             full = arrival[number, first + service.rows - 1]
-            service.eligible = smaller(full, arrival[number, first] + service.timeout)
+            service.eligible = min(full, arrival[number, first] + service.timeout)
         elif left > 0:
             last = arrival[number, service.known - 1]  # nobody is left to wait for
             service.eligible = (
                 last if service.timeout == NEVER else arrival[number, first] + service.timeout
             )
         if service.guard < left:
-            machine.guard_at = smaller(machine.guard_at, arrival[number, first + service.guard])
-        machine.eligible = smaller(machine.eligible, service.eligible)
+            machine.guard_at = min(machine.guard_at, arrival[number, first + service.guard])
+        machine.eligible = min(machine.eligible, service.eligible)
     return enough
 
 
@@ -166,7 +164,7 @@ def _form_batch(
     chosen = machine.service
     service = services[chosen]
     first = last = service.first
-    most = smaller(service.known, first + service.rows)
+    most = min(service.known, first + service.rows)
     while last < most and arrival[chosen, last] <= now:
         start[chosen, last] = now
         last += 1
@@ -191,10 +189,10 @@ def _issue(
     now, row, ahead = machine.now, code[own.next], code[own.ahead]
     result, loaded = now + row.mmu + machine.drain, now + row.mmu
     if row.simd > 0:
-        result = larger(result, machine.simd_free) + row.simd
-    result = larger(own.result, result)
+        result = max(result, machine.simd_free) + row.simd
+    result = max(own.result, result)
     if ahead.load > 0:
-        loaded = larger(loaded, machine.dram_free) + ahead.load
+        loaded = max(loaded, machine.dram_free) + ahead.load
         machine.dram_free = loaded
     own.loaded, own.loaded_after, own.result = own.loaded_after, loaded, result
     if row.simd > 0:

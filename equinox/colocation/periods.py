@@ -24,9 +24,7 @@ from equinox.colocation.records import (
     Integers,
     Record,
     Records,
-    larger,
     ready,
-    smaller,
     sooner,
 )
 
@@ -49,7 +47,7 @@ def take_periods(
     looked, level, row, other = marks[IN_RUN], IN_RUN, infer.next, train.next
     if row != looked.row or other != looked.other_row:
         looked.row, looked.other_row = row, other
-        looked.kept = 0 if larger(code[row].count, code[other].count) >= _SHORT else -1
+        looked.kept = 0 if max(code[row].count, code[other].count) >= _SHORT else -1
         level = BY_ROW
     elif looked.kept < 0:
         return
@@ -71,7 +69,7 @@ def take_periods(
     if repeats > 0 or fresh or mark.looks >= mark.kept:
         mark.kept = 1 if fresh else 2 * mark.kept
         if level == IN_RUN:
-            mark.kept = smaller(mark.kept, _MOST_KEPT)
+            mark.kept = min(mark.kept, _MOST_KEPT)
         mark.looks = 0
         for place in range(len(cells)):
             former[place] = cells[place]
@@ -98,8 +96,8 @@ def _repeats(
     until = sooner(sooner(machine.begin, machine.end, before), machine.guard_at, before)
     if infer.begun == 0:
         until = sooner(until, machine.infer_at, before)
-    room = smaller(_room(code, infer, former_streams[0]), _room(code, train, former_streams[1]))
-    return smaller(room, (until - 1 - now) // (now - before))
+    room = min(_room(code, infer, former_streams[0]), _room(code, train, former_streams[1]))
+    return min(room, (until - 1 - now) // (now - before))
 
 
 @part

@@ -75,19 +75,6 @@ COUNTS: Final = _places(
 )
 
 
-# numba takes a twentieth of the first call for its `max` and `min`, which are of anything.
-@part
-def larger(value: int, other: int) -> Any:
-    """Return the larger of the two."""
-    return value if value > other else other
-
-
-@part
-def smaller(value: int, other: int) -> Any:
-    """Return the smaller of the two."""
-    return value if value < other else other
-
-
 @part
 def sooner(event: int, other: int, now: int) -> Any:
     """Return the earlier of the two that is after `now`, or NEVER."""
@@ -101,7 +88,7 @@ def ready(code: Records, own: Record, machine: Record) -> Any:
     """Return from when on the next instruction of a program can issue on a free MMU."""
     row = code[own.next]
     if row.depends:
-        return larger(own.loaded, own.result)
+        return max(own.loaded, own.result)
     if row.simd > 0:
-        return larger(own.loaded, own.result - machine.drain - row.mmu)
+        return max(own.loaded, own.result - machine.drain - row.mmu)
     return own.loaded
