@@ -53,12 +53,17 @@ def sources_hash(module: str) -> str:
 
 
 def _source(module: str) -> Path | None:
-    """Return the file of a module of this package; None if the name is of something in one."""
-    try:
-        spec = find_spec(module)
-    except ModuleNotFoundError:
+    """Return the file of a module of this package; None if the name is of something in one.
+
+    Nothing is imported: a function may import a module that takes long.
+    """
+    package, *below = module.split(".")
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
         return None
-    return None if spec is None or spec.origin is None else Path(spec.origin)
+    place = Path(spec.origin).parent.joinpath(*below)
+    files = (place.with_suffix(".py"), place / "__init__.py")
+    return next((file for file in files if file.is_file()), None)
 
 
 def _imported(source: bytes) -> list[str]:

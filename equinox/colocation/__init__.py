@@ -15,7 +15,6 @@ if TYPE_CHECKING:
         Renewal,
         Trace,
         make_arrivals,
-        read_trace,
     )
     from equinox.colocation.batching import BATCHINGS
     from equinox.colocation.classes import simulate_priority_queue
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from equinox.colocation.stages import simulate_design
     from equinox.colocation.state import Service
     from equinox.colocation.stream import simulate_stream
+    from equinox.colocation.traces import read_trace
 
 __all__ = [
     "BATCHINGS",
@@ -63,7 +63,7 @@ __all__ = [
 ]
 
 _NAMES = {
-    "arrivals": "Diurnal Modulated Poisson Renewal Trace make_arrivals read_trace",
+    "arrivals": "Diurnal Modulated Poisson Renewal Trace make_arrivals",
     "batching": "BATCHINGS",
     "classes": "simulate_priority_queue",
     "fleet": "simulate_fleet",
@@ -77,6 +77,7 @@ _NAMES = {
     "stages": "simulate_design",
     "state": "Service",
     "stream": "simulate_stream",
+    "traces": "read_trace",
 }
 _LAZY = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -1,12 +1,12 @@
 """Two classes of requests on one server, the first before the second: Cobham's queue."""
 
+from math import inf
+
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from equinox.colocation.arrivals import check_times
-from equinox.colocation.compiling import compile_quickly
-from equinox.machine_code import renewed
+from equinox.colocation.compiling import kernel
 
 Times = NDArray[np.float64]
 
@@ -39,23 +39,26 @@ def simulate_priority_queue(
             f"service times are {first_service_s} and {second_service_s}; they must be positive"
         )
     durations = float(first_service_s), float(second_service_s)
-    completion: tuple[Times, Times] = _serve_classes(first, second, *durations, preempts)
-    return completion
+    first_done, second_done = np.empty_like(first), np.empty_like(second)
+    _serve_classes(first, second, *durations, preempts, first_done, second_done)
+    return first_done, second_done
 
 
-# numba: its wheels bring their own code generator, so no C compiler is needed where this runs.
-@compile_quickly
-@njit(cache=True)
-@renewed
+@kernel
 def _serve_classes(
-    first: Times, second: Times, first_service: float, second_service: float, preempts: bool
-) -> tuple[Times, Times]:
-    first_done, second_done = np.empty(len(first)), np.empty(len(second))
+    first: Times,
+    second: Times,
+    first_service: float,
+    second_service: float,
+    preempts: bool,
+    first_done: Times,
+    second_done: Times,
+) -> None:
     now, i, j = 0.0, 0, 0
     left = second_service  # of the request of the second class that is next
     while i < len(first) or j < len(second):
-        first_at = first[i] if i < len(first) else np.inf
-        second_at = second[j] if j < len(second) else np.inf
+        first_at = first[i] if i < len(first) else inf
+        second_at = second[j] if j < len(second) else inf
         if first_at <= max(now, second_at):
             now = max(now, first_at) + first_service
             first_done[i] = now
@@ -70,4 +73,3 @@ def _serve_classes(
         left = second_service
         second_done[j] = now
         j += 1
-    return first_done, second_done

@@ -33,23 +33,15 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 
     It is of 64-bit integers and floating-point numbers, records of them, arrays of either whose
     indices count from the start, and parts; nothing is checked, and nothing allocated.
+
+    The compiler makes millions of small objects, and Python's cyclic garbage collector would look
+    through all of them again and again; it is paused until the first call is over.
     """
     if _config.DISABLE_JIT:
         return function
-    return compile_quickly(compiled_kernel(renewed(function)))
+    compiled = compiled_kernel(renewed(function))
 
-
-def compile_quickly(compiled: Any) -> Callable[..., Any]:
-    """Return `compiled`, a function that numba compiles, with a first call that takes a third less.
-
-    The compiler makes millions of small objects, and Python's cyclic garbage collector looks
-    through all of them again and again; it is paused until the first call is over. What the kernel
-    calls is compiled with it, so only what Python calls needs this.
-    """
-    if not hasattr(compiled, "py_func"):  # NUMBA_DISABLE_JIT=1: nothing is compiled
-        return compiled  # type: ignore[no-any-return]
-
-    @wraps(compiled.py_func)
+    @wraps(function)
     def call(*arguments: Any) -> Any:
         if compiled.signatures or not gc.isenabled():
             return compiled(*arguments)

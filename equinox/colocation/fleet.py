@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from equinox.colocation.arrivals import read_trace
 from equinox.colocation.balancers import BALANCERS
 from equinox.colocation.replications import ALONE
 from equinox.colocation.site import DEDICATED, find_design
+from equinox.colocation.traces import read_trace
 from equinox.config.colocation import COSINE, Colocation, Fleet
 
 Values = NDArray[np.float64]

@@ -123,7 +123,6 @@ class _Context(CPUContext):
 
             self.install_registry(builtin_registry)
             self.install_registry(WRITTEN)
-        self.typing_context.refresh()
 
     def post_lowering(self, mod: Any, library: Any) -> None:
         """Leave out numba's memory management: nothing is allocated."""

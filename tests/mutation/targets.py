@@ -196,6 +196,7 @@ TARGETS: Mapping[str, Target] = {
     ),
     "site": _target("equinox.colocation.site", "test_site.py", cached=True),
     "arrivals": _target("equinox.colocation.arrivals", "test_arrivals.py", cached=True),
+    "traces": _target("equinox.colocation.traces", "test_traces.py", cached=True),
     "programs": _target("equinox.colocation.programs", "test_programs.py", cached=True),
     "study": _target("equinox.colocation.study", "test_study.py", cached=True),
     # end of equinox.colocation
