@@ -24,7 +24,7 @@ else:  # `target` is of inner parts of that release; this takes twice as long, w
 
 
 def part(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function` compiled within the kernels that call it; Python cannot."""
+    """Return `function`, compiled within the kernels that call it."""
     return function if _config.DISABLE_JIT else compiled_part(function)
 
 

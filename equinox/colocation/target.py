@@ -152,7 +152,7 @@ class _PartLowering(NativeLowering):
 
 
 def _stand_in(library: Any, described: Any, environment: Any) -> Any:
-    """Return what stands for a part among numba's functions: Python cannot call it."""
+    """Return what stands for a part among numba's functions; it has no machine code to call."""
     module = described.lookup_module()
     return _dynfunc.make_function(module, described.qualname, "", 0, environment, (library,))
 
@@ -175,8 +175,14 @@ class _PartCompiler(_KernelCompiler):
     lowering = _PartLowering
 
 
-class _Dispatcher(CPUDispatcher):
+class _Kernel(CPUDispatcher):
     targetdescr = _Target("cpu")
+
+
+class _Part(_Kernel):
+    def __call__(self, *arguments: Any) -> Any:
+        """Run as Python."""
+        return self.py_func(*arguments)
 
 
 #: No wrapper for C, division by zero as in numpy, and no counting of references.
@@ -185,12 +191,11 @@ _OPTIONS = {"nopython": True, "no_cfunc_wrapper": True, "error_model": "numpy", 
 
 def compiled_kernel(function: Any) -> Any:
     """Return `function`, compiled when it is first called, and kept on disk."""
-    kernel = _Dispatcher(function, None, dict(_OPTIONS), _KernelCompiler)
+    kernel = _Kernel(function, None, dict(_OPTIONS), _KernelCompiler)
     kernel.enable_caching()
     return kernel
 
 
 def compiled_part(function: Any) -> Any:
     """Return `function`, compiled within the kernels that call it."""
-    options = _OPTIONS | {"no_cpython_wrapper": True}
-    return _Dispatcher(function, None, options, _PartCompiler)
+    return _Part(function, None, _OPTIONS | {"no_cpython_wrapper": True}, _PartCompiler)
