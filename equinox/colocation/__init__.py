@@ -1,6 +1,6 @@
 """Co-location: inference and training share an accelerator; latency, throughput and cycles.
 
-A name is imported when it is first used: the simulator's compiler takes a second to import, and who
+A name is imported when it is first used: the simulator's compiler takes long to import, and who
 asks for the names of policies does not need it.
 """
 

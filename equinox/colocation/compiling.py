@@ -1,7 +1,7 @@
 """Compiled functions whose first call is quick.
 
-numba brings its own code generator, so no C compiler is needed where this runs. It takes most of a
-millisecond for a statement and some milliseconds for a function, whence few of both.
+numba brings its own code generator, so no C compiler is needed where this runs. Each statement
+takes it a millisecond or two, and each function some more, whence few of both.
 """
 
 import gc
@@ -18,7 +18,7 @@ compiled_kernel: Any
 compiled_part: Any
 if numba.version_info.short == (0, 68):
     from equinox.colocation.target import compiled_kernel, compiled_part
-else:  # `target` is of inner parts of that release; this takes twice as long, with the same results
+else:  # `target` is of inner parts of that release; this computes the same, and compiles for longer
     compiled_kernel = numba.njit(cache=True, error_model="numpy")
     compiled_part = numba.njit(error_model="numpy")
 

@@ -68,7 +68,7 @@ class _Types(Context):
         self._found: dict[Any, Any] = {}
 
     def refresh(self) -> None:
-        """Enter the operations, once."""
+        """Enter the operations, once; what has them is not imported before a kernel is called."""
         if not self._registries:
             from numba.core.typing import arraydecl  # noqa: F401  (enters those of arrays)
 
