@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 
 from equinox.colocation import compiling
 from equinox.colocation.compiling import kernel, part
@@ -123,3 +124,17 @@ def test_another_release_of_numba_compiles_the_same_in_its_own_way(first_run, tm
 def test_the_release_of_numba_here_is_the_one_whose_inner_parts_are_known():
     advice = "numba was updated: let compiling.py take target.py with it, and see these tests pass"
     assert compiling.compiled_kernel.__module__ == "equinox.colocation.target", advice
+
+
+def test_what_numba_compiles_by_itself_is_as_ever():
+    @njit
+    def summed(values):
+        rows = np.zeros((2, len(values)))
+        rows[-1] = np.ceil(values)  # the last row, of an array that it allocates
+        return rows[-1, -1] + rows.sum() + max(values[0], values[-1], 1.0)
+
+    found = np.zeros(4)
+    of_numbers(0.5, 1.5, found)
+    assert summed(np.array([0.25, 1.5, 2.5])) == 3 + 6 + 2.5
+    of_numbers(2.5, 1.5, found)
+    assert found[0] == 2.5
