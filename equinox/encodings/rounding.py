@@ -29,6 +29,7 @@ _Way: TypeAlias = Callable[[Tensor, Any, int | None, bool, Tensor | None], Tenso
 # Names of their own, since a small tensor is rounded in the time of a few dozen look-ups.
 _FLOAT32 = torch.float32
 _get_num_threads = torch.get_num_threads
+_empty_like = torch.empty_like
 _is_dynamo_compiling = torch.compiler.is_dynamo_compiling
 
 
@@ -69,8 +70,9 @@ def quantize(
         plan = PLANS.get((id(format_or_encoding), x.shape, _get_num_threads()))
         if plan is not None and x.dtype is _FLOAT32 and x.is_cpu and x.is_contiguous():
             key = NEAREST if plan.is_nearest else _draw_key(generator)
-            rounded = torch.empty_like(x)
-            plan.work.launch(plan.work.address, x.data_ptr(), rounded.data_ptr(), key)
+            rounded = _empty_like(x)
+            launch, address, _ = plan.work
+            launch(address, x.data_ptr(), rounded.data_ptr(), key)
             return rounded
     number_format = _format_of(format_or_encoding)
     if blocks != "tile":
