@@ -32,7 +32,9 @@ class Plan(NamedTuple):
 
     block_float: BlockFloat
     is_nearest: bool
-    #: The shape as a matrix, and whether a block is a row of it, or all of it.
+    size: tuple[int, ...]
+    strides: tuple[int, ...]
+    #: The size as a matrix, and whether a block is a row of it, or all of it.
     rows: int
     columns: int
     by_rows: bool

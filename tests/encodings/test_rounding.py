@@ -15,6 +15,7 @@ from equinox.encodings import (
     get_encoding,
     quantize,
     reference,
+    rounding,
 )
 from equinox.encodings.formats import BF16, FP32
 from equinox.encodings.random_bits import draw_key
@@ -224,6 +225,19 @@ def test_what_is_no_format_and_no_choice_of_blocks_is_an_error():
         quantize(x, BlockFloat(), blocks="samples")
 
 
+class Marked(torch.Tensor):
+    """A tensor that operations keep the kind of."""
+
+
+@pytest.mark.parametrize("empty", [rounding._empty, rounding._empty_strided])
+def test_memory_is_as_asked_for(empty):
+    memory = empty((2, 3, 1), (3, 1, 1), torch.float32)
+    assert memory.shape == (2, 3, 1)
+    assert memory.stride() == (3, 1, 1)
+    assert memory.dtype == torch.float32
+    assert memory.is_cpu
+
+
 def test_a_tensor_of_a_known_shape_is_rounded_as_what_it_is():
     block_float, x = BlockFloat(tile=(3, 5)), normal(0, 12, 12)
     expected = reference.quantize(x, block_float)
@@ -238,6 +252,9 @@ def test_a_tensor_of_a_known_shape_is_rounded_as_what_it_is():
         assert rounded.dtype == dtype
         assert torch.equal(rounded, reference.quantize(x.to(dtype), block_float))
     assert quantize(x.to("meta"), block_float).is_meta
+    assert type(quantize(x.as_subclass(Marked), block_float)) is Marked
+    with torch.inference_mode():
+        assert quantize(x, block_float).is_inference()
     by_sample = quantize(x, block_float, blocks="sample")
     assert same_bits(by_sample, quantize(x, BlockFloat(tile=(1, None))))
     with pytest.raises(ValueError, match="floating point"):
