@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from equinox.accelerator import technology_files
 from equinox.colocation.arrivals import TRACE_SUFFIXES, make_arrivals
@@ -16,6 +16,8 @@ from equinox.config.colocation import COSINE, Colocation
 from equinox.encodings.formats import ENCODINGS, get_encoding
 from equinox.tables import SOURCES
 from equinox.training.names import MODELS, known_datasets
+
+RESULTS: Final = Path("results")
 
 
 def load_plan(overrides: Mapping[str, Any]) -> Config:
@@ -86,20 +88,42 @@ def training_folders(config: Config) -> dict[tuple[str, str], str]:
     }
 
 
-def comparisons(config: Config, results: Path = Path("results")) -> tuple[str, ...]:
+def comparisons(config: Config, results: Path = RESULTS) -> tuple[str, ...]:
     """Return the tables that set an experiment beside its scale; none without an experiment.
 
     Its designs always; operating points and services that share where `results` have those of the
     scale; accuracy where they have it and the experiment trains runs of its own.
     """
+    return tuple(
+        name for name in ("comparison", *SOURCES) if why_not_compared(config, name, results) is None
+    )
+
+
+def why_not_compared(config: Config, table: str, results: Path = RESULTS) -> str | None:
+    """Return why `table` cannot set `config` beside its scale, and what to do; None if it can.
+
+    A table that compares nothing can always be made.
+    """
+    if table not in ("comparison", *SOURCES):
+        return None
     if not config.experiment:
-        return ()
-    own = {"colocation_comparison", "sharing_comparison"}
-    if config.name in training_folders(config).values():
-        own.add("accuracy_comparison")
-    tables = results / config.scale / "tables"
-    there = [name for name, table in SOURCES.items() if (tables / f"{table}.parquet").exists()]
-    return ("comparison", *(name for name in there if name in own))
+        return (
+            "it sets an experiment beside its scale, and none is named: add --config "
+            "experiment=NAME (`snakemake describe` lists them)"
+        )
+    if table == "accuracy_comparison" and config.name not in training_folders(config).values():
+        return (
+            f"experiment = {config.experiment!r} trains nothing that scale = {config.scale!r} does "
+            "not train: their accuracy is the same"
+        )
+    source = SOURCES.get(table)
+    if source is None or (results / config.scale / "tables" / f"{source}.parquet").exists():
+        return None
+    return (
+        f"it sets experiment = {config.experiment!r} beside scale = {config.scale!r}, which has "
+        f"not been run as far as its table {source}. Run that first, with\n"
+        f"    snakemake {source} --config scale={config.scale}"
+    )
 
 
 def _names(config: Config) -> Iterator[tuple[str, str, Collection[str]]]:
