@@ -205,3 +205,19 @@ def test_where_no_latency_is_finite_a_figure_says_so_and_shows_the_published_lev
     assert [text.get_text() for text in left.texts] == ["grows without bound\nat every load"]
     assert right.get_ylim()[1] > 78
     assert not module("scheduling_policies").plot({}, points).axes[0].texts
+
+
+def test_of_two_encodings_of_one_cost_the_first_is_drawn_wider_and_stays_visible() -> None:
+    blocks = [16, 32]
+    areas = {"fp32": [8.0, 8.0], "hbfp8_16": [1.0, 0.9], "mxint8": [0.99, 0.9], "int8": [0.9, 0.9]}
+    density = pd.DataFrame(
+        [
+            {"model": "equinox", "encoding": name, "block": block, "area_um2": area}
+            for name, of_blocks in areas.items()
+            for block, area in zip(blocks, of_blocks, strict=True)
+        ]
+    )
+    lines = module("arithmetic_density").plot({}, density).axes[0].get_lines()
+    width = {line.get_label(): (line.get_linewidth(), line.get_markersize()) for line in lines}
+    assert width["mxint8"] == width["int8"] == width["fp32"]
+    assert all(a > b for a, b in zip(width["hbfp8_16"], width["mxint8"], strict=True))
