@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from equinox.accelerator import technology_files
-from equinox.colocation.arrivals import TRACE_SUFFIXES, make_arrivals
+from equinox.colocation.arrivals import make_arrivals
 from equinox.colocation.balancers import BALANCERS
 from equinox.colocation.batching import BATCHINGS
 from equinox.colocation.orders import ORDERS
@@ -15,6 +15,7 @@ from equinox.config import CONFIG_DIR, Config, load_config
 from equinox.config.colocation import COSINE, Colocation
 from equinox.encodings.formats import ENCODINGS, get_encoding
 from equinox.tables import SOURCES
+from equinox.traces import is_trace, named_arrivals
 from equinox.training.names import MODELS, known_datasets
 
 RESULTS: Final = Path("results")
@@ -49,24 +50,26 @@ def check_plan(config: Config) -> Config:
 
 
 def _check_arrivals(colocation: Colocation) -> None:
-    """Raise a ValueError unless all arrivals can be made; traces are read by the jobs."""
-    named = [("arrivals", colocation.arrivals)]
-    named += [("sensitivity.arrivals", name) for name in colocation.sensitivity.arrivals]
-    if colocation.fleet.profile != COSINE:
-        named.append(("fleet.profile", colocation.fleet.profile))
-    for key, name in named:
-        if Path(name).suffix in TRACE_SUFFIXES:
-            if not Path(name).is_file():
-                raise ValueError(f"colocation.{key} = {name!r}: there is no such file")
-        elif key == "fleet.profile":
-            raise ValueError(
-                f"colocation.{key} = {name!r}: it must be {COSINE!r}, or a trace, .csv or .parquet"
-            )
-        else:
-            try:
-                make_arrivals(name)
-            except ValueError as error:
-                raise ValueError(f"colocation.{key}: {error}") from None
+    """Raise a ValueError unless all arrivals can be made; `check_traces` reads those of files."""
+    for key, names in named_arrivals(colocation).items():
+        for name in names:
+            if is_trace(name):
+                if not Path(name).is_file():
+                    raise ValueError(f"colocation.{key} = {name!r}: there is no such file")
+            elif key != "fleet.profile":
+                _check_process(key, name)
+            elif name != COSINE:
+                raise ValueError(
+                    f"colocation.{key} = {name!r}: it must be {COSINE!r}, or a trace, "
+                    ".csv or .parquet"
+                )
+
+
+def _check_process(key: str, name: str) -> None:
+    try:
+        make_arrivals(name)
+    except ValueError as error:
+        raise ValueError(f"colocation.{key}: {error}") from None
 
 
 def scale_of(config: Config) -> Config:

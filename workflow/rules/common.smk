@@ -29,6 +29,7 @@ from equinox.dependencies import (
 from equinox.progress import show_progress
 from equinox.report.environment import code_version
 from equinox.tables import SOURCES, made_tables
+from equinox.traces import check_traces, trace_files
 from equinox.training.layouts import LAYOUTS, describe_missing
 
 
@@ -48,6 +49,7 @@ if not os.access(".", os.W_OK):
 # `config` holds what the user changes (--config, --configfile, or a module's config).
 try:
     CONFIG = load_plan(config)
+    check_traces(CONFIG.colocation, Path(".snakemake/traces"))
 except ValueError as error:
     raise refused(str(error)) from None
 
