@@ -3,7 +3,8 @@
 Columns are mixes of services that both have, or all if there are none, named with the requests of
 a batch where they are fewer than the rows of the array. Tail latency of each service (upper row)
 and training relative to a dedicated accelerator of the same budget (lower row) over the load of
-the mix, under the priority scheduler; bands are 95 % intervals over seeds.
+the mix, under the priority scheduler; bands are 95 % intervals over seeds. Where a point is
+missing, a queue grows without bound.
 """
 
 from collections.abc import Mapping

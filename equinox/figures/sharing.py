@@ -1,10 +1,11 @@
 """Several services on one accelerator: the tail latency of each, and training beside them.
 
-Columns are mixes of services, named with the requests of a batch where they are fewer than the rows
-of the array. Upper row: solid lines share the machine with training under the priority scheduler,
-dashed ones do not train; dotted is the latency target of the service of that color. Lower row:
-training relative to a dedicated accelerator; bands are 95 % intervals over seeds. A batch that runs
-is not interrupted, so that what a service waits for is the longest batch of the others.
+Columns are mixes of services, named with the requests of a batch where they are fewer than the
+rows of the array. Upper row: solid lines share the machine with training under the priority
+scheduler, dashed ones do not train; dotted is the latency target of the service of that color.
+Lower row: training relative to a dedicated accelerator; bands are 95 % intervals over seeds. Where
+a point is missing, a queue grows without bound. A batch that runs is not interrupted, so that what
+a service waits for is the longest batch of the others.
 """
 
 from collections.abc import Mapping
