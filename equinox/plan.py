@@ -14,8 +14,8 @@ from equinox.colocation.policies import POLICIES
 from equinox.config import CONFIG_DIR, Config, load_config
 from equinox.config.colocation import COSINE, Colocation
 from equinox.encodings.formats import ENCODINGS, get_encoding
+from equinox.named_traces import is_trace, named_arrivals
 from equinox.tables import SOURCES
-from equinox.traces import is_trace, named_arrivals
 from equinox.training.names import MODELS, known_datasets
 
 RESULTS: Final = Path("results")

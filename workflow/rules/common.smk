@@ -29,7 +29,7 @@ from equinox.dependencies import (
 from equinox.progress import show_progress
 from equinox.report.environment import code_version
 from equinox.tables import SOURCES, made_tables
-from equinox.traces import check_traces, trace_files
+from equinox.named_traces import check_traces, trace_files
 from equinox.training.layouts import LAYOUTS, describe_missing
 
 

@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from equinox.colocation.arrivals import TRACE_SUFFIXES, read_trace
+from equinox.colocation.arrivals import TRACE_SUFFIXES
+from equinox.colocation.traces import read_trace
 from equinox.config.colocation import Colocation
 
 

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
+from equinox.named_traces import check_traces, trace_files
 from equinox.plan import load_plan
-from equinox.traces import check_traces, trace_files
 
 SOUND = "time_s\n0\n1\n4\n"
 
@@ -59,7 +59,7 @@ def test_a_sound_trace_is_read_once_until_it_changes(tmp_path, monkeypatch):
     path, seen = tmp_path / "a.csv", tmp_path / "seen"
     path.write_text(SOUND)
     reads = []
-    monkeypatch.setattr("equinox.traces.read_trace", reads.append)
+    monkeypatch.setattr("equinox.named_traces.read_trace", reads.append)
     for _ in range(2):
         check_traces(config(path, path), seen)
     assert reads == [str(path)]
