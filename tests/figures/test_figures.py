@@ -234,3 +234,10 @@ def test_one_epoch_of_values_that_differ_little_has_whole_numbers_at_its_axes() 
     low, high = axes.get_xlim()
     assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
     assert axes.yaxis.get_offset_text().get_text() == ""
+
+
+def test_a_scale_that_its_experiment_covers_stays_visible() -> None:
+    lines = draw("experiment_comparison").axes[0].get_lines()
+    sizes = [line.get_markersize() for line in lines]
+    assert len(sizes) > 1
+    assert sizes == sorted(set(sizes), reverse=True)
