@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from equinox.accelerator import technology_files
-from equinox.colocation.arrivals import TRACE_SUFFIXES, make_arrivals
+from equinox.colocation.arrivals import make_arrivals
 from equinox.colocation.balancers import BALANCERS
 from equinox.colocation.batching import BATCHINGS
 from equinox.colocation.orders import ORDERS
@@ -14,8 +14,11 @@ from equinox.colocation.policies import POLICIES
 from equinox.config import CONFIG_DIR, Config, load_config
 from equinox.config.colocation import COSINE, Colocation
 from equinox.encodings.formats import ENCODINGS, get_encoding
+from equinox.named_traces import is_trace, named_arrivals
 from equinox.tables import SOURCES
 from equinox.training.names import MODELS, known_datasets
+
+RESULTS: Final = Path("results")
 
 
 def load_plan(overrides: Mapping[str, Any]) -> Config:
@@ -47,24 +50,26 @@ def check_plan(config: Config) -> Config:
 
 
 def _check_arrivals(colocation: Colocation) -> None:
-    """Raise a ValueError unless all arrivals can be made; traces are read by the jobs."""
-    named = [("arrivals", colocation.arrivals)]
-    named += [("sensitivity.arrivals", name) for name in colocation.sensitivity.arrivals]
-    if colocation.fleet.profile != COSINE:
-        named.append(("fleet.profile", colocation.fleet.profile))
-    for key, name in named:
-        if Path(name).suffix in TRACE_SUFFIXES:
-            if not Path(name).is_file():
-                raise ValueError(f"colocation.{key} = {name!r}: there is no such file")
-        elif key == "fleet.profile":
-            raise ValueError(
-                f"colocation.{key} = {name!r}: it must be {COSINE!r}, or a trace, .csv or .parquet"
-            )
-        else:
-            try:
-                make_arrivals(name)
-            except ValueError as error:
-                raise ValueError(f"colocation.{key}: {error}") from None
+    """Raise a ValueError unless all arrivals can be made; `check_traces` reads those of files."""
+    for key, names in named_arrivals(colocation).items():
+        for name in names:
+            if is_trace(name):
+                if not Path(name).is_file():
+                    raise ValueError(f"colocation.{key} = {name!r}: there is no such file")
+            elif key != "fleet.profile":
+                _check_process(key, name)
+            elif name != COSINE:
+                raise ValueError(
+                    f"colocation.{key} = {name!r}: it must be {COSINE!r}, or a trace, "
+                    ".csv or .parquet"
+                )
+
+
+def _check_process(key: str, name: str) -> None:
+    try:
+        make_arrivals(name)
+    except ValueError as error:
+        raise ValueError(f"colocation.{key}: {error}") from None
 
 
 def scale_of(config: Config) -> Config:
@@ -86,20 +91,42 @@ def training_folders(config: Config) -> dict[tuple[str, str], str]:
     }
 
 
-def comparisons(config: Config, results: Path = Path("results")) -> tuple[str, ...]:
+def comparisons(config: Config, results: Path = RESULTS) -> tuple[str, ...]:
     """Return the tables that set an experiment beside its scale; none without an experiment.
 
     Its designs always; operating points and services that share where `results` have those of the
     scale; accuracy where they have it and the experiment trains runs of its own.
     """
+    return tuple(
+        name for name in ("comparison", *SOURCES) if why_not_compared(config, name, results) is None
+    )
+
+
+def why_not_compared(config: Config, table: str, results: Path = RESULTS) -> str | None:
+    """Return why `table` cannot set `config` beside its scale, and what to do; None if it can.
+
+    A table that compares nothing can always be made.
+    """
+    if table not in ("comparison", *SOURCES):
+        return None
     if not config.experiment:
-        return ()
-    own = {"colocation_comparison", "sharing_comparison"}
-    if config.name in training_folders(config).values():
-        own.add("accuracy_comparison")
-    tables = results / config.scale / "tables"
-    there = [name for name, table in SOURCES.items() if (tables / f"{table}.parquet").exists()]
-    return ("comparison", *(name for name in there if name in own))
+        return (
+            "it sets an experiment beside its scale, and none is named: add --config "
+            "experiment=NAME (`snakemake describe` lists them)"
+        )
+    if table == "accuracy_comparison" and config.name not in training_folders(config).values():
+        return (
+            f"experiment = {config.experiment!r} trains nothing that scale = {config.scale!r} does "
+            "not train: their accuracy is the same"
+        )
+    source = SOURCES.get(table)
+    if source is None or (results / config.scale / "tables" / f"{source}.parquet").exists():
+        return None
+    return (
+        f"it sets experiment = {config.experiment!r} beside scale = {config.scale!r}, which has "
+        f"not been run as far as its table {source}. Run that first, with\n"
+        f"    snakemake {source} --config scale={config.scale}"
+    )
 
 
 def _names(config: Config) -> Iterator[tuple[str, str, Collection[str]]]:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from equinox.config import CONFIG_DIR
-from equinox.plan import comparisons, load_plan, training_folders
+from equinox.plan import comparisons, load_plan, training_folders, why_not_compared
 from equinox.training.names import MODELS
 from equinox.training.problems import _MAKERS
 
@@ -51,6 +51,20 @@ def test_an_experiment_is_compared_in_what_it_has_of_its_own_and_the_scale_has_t
     both = ("colocation_comparison", "sharing_comparison")
     assert comparisons(more_power, tmp_path) == ("comparison", *both)
     assert comparisons(mx, tmp_path) == ("comparison", "accuracy_comparison", *both)
+
+
+def test_a_table_that_cannot_be_compared_says_why_with_the_command_that_helps(tmp_path):
+    mx = load_plan({"experiment": "mx", "scale": "smoke"})
+    assert why_not_compared(mx, "designs", tmp_path) is None
+    assert why_not_compared(mx, "comparison", tmp_path) is None
+    for table, source in (("accuracy", "equivalence"), ("colocation", "operating_points")):
+        reason = why_not_compared(mx, f"{table}_comparison", tmp_path)
+        assert "experiment = 'mx' beside scale = 'smoke'" in reason
+        assert reason.endswith(f"\n    snakemake {source} --config scale=smoke")
+    assert "trains nothing" in why_not_compared(
+        load_plan({"experiment": "hbm3"}), "accuracy_comparison", tmp_path
+    )
+    assert "none is named" in why_not_compared(load_plan({}), "sharing_comparison", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,12 @@ class EncodedMultiheadAttention(nn.MultiheadAttention):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """Return the output and, if needed, the weights, as torch.nn.MultiheadAttention does."""
+        """Return the output and, if needed, the weights, as torch.nn.MultiheadAttention does.
+
+        Raises:
+            ValueError: sequences or masks are not of the shapes that torch.nn.MultiheadAttention
+                takes (none broadcasts), or a mask is neither of booleans nor of floats.
+        """
         single = query.ndim == 2
         if single:
             query, key, value = (part.unsqueeze(0) for part in (query, key, value))
@@ -33,8 +38,10 @@ class EncodedMultiheadAttention(nn.MultiheadAttention):
                 key_padding_mask = key_padding_mask.unsqueeze(0)
         elif not self.batch_first:
             query, key, value = (part.transpose(0, 1) for part in (query, key, value))
+        _check_sequences(query, key, value)
         if is_causal and attn_mask is None:
             raise ValueError("is_causal says what attn_mask is; pass the mask too, as in PyTorch")
+        self._check_masks(attn_mask, key_padding_mask, query.shape[1], key.shape)
         q, k, v = self._project(query, key, value)
         k, v, added = self._with_added_keys(k, v)
         mask = self._mask(attn_mask, key_padding_mask, q, added)
@@ -85,6 +92,25 @@ class EncodedMultiheadAttention(nn.MultiheadAttention):
         """Return (batch, heads, length, width of a head) of (batch, length, width)."""
         return rows.view(*rows.shape[:2], self.num_heads, self.head_dim).transpose(1, 2)
 
+    def _check_masks(
+        self, attn_mask: Tensor | None, padding: Tensor | None, queries: int, keys: torch.Size
+    ) -> None:
+        """Raise ValueError unless masks fit keys (batch, keys, width); none broadcasts."""
+        batch, length, _ = keys
+        plane = (queries, length)
+        of_heads = (batch * self.num_heads, *plane)
+        for name, mask, shapes in (
+            ("attn_mask", attn_mask, (plane, of_heads)),
+            ("key_padding_mask", padding, ((batch, length),)),
+        ):
+            if mask is None:
+                continue
+            if tuple(mask.shape) not in shapes:
+                allowed = " or ".join(map(str, shapes))
+                raise ValueError(f"{name} is of shape {tuple(mask.shape)}; it must be {allowed}")
+            if mask.dtype is not torch.bool and not mask.is_floating_point():
+                raise ValueError(f"{name} is of {mask.dtype}; it must be of booleans or floats")
+
     def _mask(
         self, attn_mask: Tensor | None, padding: Tensor | None, q: Tensor, added: int
     ) -> Tensor | None:
@@ -100,6 +126,17 @@ class EncodedMultiheadAttention(nn.MultiheadAttention):
             return None
         total = parts[0] if len(parts) == 1 else parts[0] + parts[1]
         return nn.functional.pad(total, (0, added))
+
+
+def _check_sequences(query: Tensor, key: Tensor, value: Tensor) -> None:
+    """Raise ValueError unless all are (batch, length, width), keys and values as long."""
+    shapes = [tuple(part.shape) for part in (query, key, value)]
+    alike = len({shape[:1] for shape in shapes}) == 1 and shapes[1][:2] == shapes[2][:2]
+    if not alike or any(len(shape) != 3 for shape in shapes):
+        raise ValueError(
+            f"query, key and value are of shapes {shapes}, batch first; each must have 2 dims, or "
+            "3 and as many sequences, and keys must be as long as values"
+        )
 
 
 def _additive(mask: Tensor, like: Tensor) -> Tensor:

@@ -351,7 +351,8 @@ class _Convolution(Function):
         if needs_w:
             x = operands.recall("x", inputs, ctx.layout)
             grad_w = back(rounded, x, weight, None, *geometry, (False, True, False))[1]
-            grad_w = grad_w.contiguous() if ctx.turns_back else grad_w
+            # Flat in between: of dims of size 1, `contiguous` would leave strides as they are.
+            grad_w = grad_w.flatten().view(weight.shape) if ctx.turns_back else grad_w
             del x
         if needs_x:
             w = _recall_weight(ctx, weight)

@@ -118,13 +118,30 @@ class _EncodedRecurrent(nn.RNNBase, ABC):
         return self.num_layers * (2 if self.bidirectional else 1)
 
 
+def _check_pair(hx: object) -> None:
+    if not isinstance(hx, (tuple, list)) or len(hx) != 2:
+        given = f"{len(hx)} tensors" if isinstance(hx, (tuple, list)) else "one tensor"
+        raise ValueError(f"hx is {given}; an LSTM expects a tuple of two, the states (h, c)")
+
+
+def _check_tensor(hx: object) -> None:
+    if not isinstance(hx, Tensor):
+        raise ValueError(f"hx is a {type(hx).__name__}; a GRU expects one tensor, the state h")
+
+
 class EncodedLSTM(_EncodedRecurrent, nn.LSTM):
     """Layers of LSTM with encoded operands."""
 
     def forward(  # type: ignore[override]
         self, x: Tensor | PackedSequence, hx: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor | PackedSequence, State]:
-        """Return the outputs and the last (h, c), as torch.nn.LSTM does."""
+        """Return the outputs and the last (h, c), as torch.nn.LSTM does.
+
+        Raises:
+            ValueError: `hx` is not two tensors, or these or `x` are not of the sizes of the layer.
+        """
+        if hx is not None:
+            _check_pair(hx)
         widths = (self.proj_size or self.hidden_size, self.hidden_size)
         if isinstance(x, PackedSequence):
             return self._run_packed(x, hx, widths)
@@ -142,7 +159,13 @@ class EncodedGRU(_EncodedRecurrent, nn.GRU):
     def forward(  # type: ignore[override]
         self, x: Tensor | PackedSequence, hx: Tensor | None = None
     ) -> tuple[Tensor | PackedSequence, Tensor]:
-        """Return the outputs and the last h, as torch.nn.GRU does."""
+        """Return the outputs and the last h, as torch.nn.GRU does.
+
+        Raises:
+            ValueError: `hx` is not one tensor, or it or `x` are not of the sizes of the layer.
+        """
+        if hx is not None:
+            _check_tensor(hx)
         states = None if hx is None else (hx,)
         if isinstance(x, PackedSequence):
             packed, (last,) = self._run_packed(x, states, (self.hidden_size,))

@@ -56,4 +56,4 @@ def _draw_task(axes: Axes, rows: pd.DataFrame) -> None:
         axes.set_ylim(0.8 * least, _ROOM * start)
     axes.set_title(f"{look(rows['task'].iloc[0]).label}, {look(rows['dataset'].iloc[0]).label}")
     axes.set(xlabel="Training (epochs)", ylabel=label)
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))

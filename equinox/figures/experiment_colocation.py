@@ -2,8 +2,9 @@
 
 Tail latency (upper row) and training relative to a dedicated accelerator of the same budget (lower
 row) over load, a column for each design, under the priority scheduler with adaptive batches; bands
-are 95 % intervals over seeds. Load is relative to what saturates the design in question, so that
-lines that coincide stand for the same conclusion on another machine.
+are 95 % intervals over seeds. Where a point is missing, a queue grows without bound. Load is
+relative to what saturates the design in question, so that lines that coincide stand for the same
+conclusion on another machine.
 """
 
 from collections.abc import Mapping

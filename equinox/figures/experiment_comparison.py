@@ -18,6 +18,7 @@ from equinox.figures._style import PAGE_IN, look, new_figure, ordered
 
 TABLES = ("comparison",)
 
+_MARKER_PT, _WIDER_PT = 3.5, 2.5  # of the last one; those that it may cover are wider
 _PANELS = {  # column: label and factor from the table's unit to the axis'
     "throughput_op_per_s": ("Inference (TOp/s)", 1e-12),
     "training_op_per_s": ("Training (TOp/s)", 1e-12),
@@ -42,13 +43,14 @@ def plot(published: Mapping[str, float], comparison: pd.DataFrame) -> Figure:
     panels[2].xaxis.set_minor_locator(NullLocator())
     panels[2].xaxis.set_major_formatter(plain_numbers())
     for axes, (column, (label, factor)) in zip(panels, _PANELS.items(), strict=True):
-        for name, style in looks.items():
+        for later, (name, style) in zip(reversed(range(len(looks))), looks.items(), strict=True):
             values = shown[shown["experiment"] == name].set_index("design")[column] * factor
             axes.plot(
                 [values.get(design) for design in designs],
                 range(len(designs)),
                 color=style.color,
                 marker=style.marker,
+                markersize=_MARKER_PT + _WIDER_PT * later,
                 linestyle="none",
                 alpha=0.8,
                 label=name,

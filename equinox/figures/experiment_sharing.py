@@ -1,8 +1,10 @@
 """Services that share an accelerator, in an experiment and in the scale that it changes.
 
-Columns are mixes of services that both have, or all if there are none. Tail latency of each service
-(upper row) and training relative to a dedicated accelerator of the same budget (lower row) over the
-load of the mix, under the priority scheduler; bands are 95 % intervals over seeds.
+Columns are mixes of services that both have, or all if there are none, named with the requests of
+a batch where they are fewer than the rows of the array. Tail latency of each service (upper row)
+and training relative to a dedicated accelerator of the same budget (lower row) over the load of
+the mix, under the priority scheduler; bands are 95 % intervals over seeds. Where a point is
+missing, a queue grows without bound.
 """
 
 from collections.abc import Mapping
@@ -13,6 +15,7 @@ from matplotlib.figure import Figure
 
 from equinox.figures._experiments import experiment_looks, in_all
 from equinox.figures._lines import draw_line, entry, log_if_wide, top_legend
+from equinox.figures._mixes import mix_titles
 from equinox.figures._select import require, select_order, with_interval
 from equinox.figures._style import BLACK, PAGE_IN, Look, look, new_figure, ordered
 
@@ -28,10 +31,11 @@ def plot(published: Mapping[str, float], rows: pd.DataFrame) -> Figure:
     rows = require(rows, "sharing_comparison", "scheduling priority")
     rows = pd.concat(select_order(mine) for _, mine in rows.groupby("experiment"))
     mixes, looks = in_all(rows, "mix"), experiment_looks(rows["experiment"])
+    titles = mix_titles(rows)
     figure = new_figure(PAGE_IN, 3.6)
     grid = figure.subplots(2, len(mixes), sharex=True, sharey="row", squeeze=False)
     for upper, lower, mix in zip(*grid, mixes, strict=True):
-        upper.set_title(look(mix).label)
+        upper.set_title(titles[mix])
         lower.set_xlabel("Load of all (of saturation)")
         for name, style in looks.items():
             mine = rows[(rows["mix"] == mix) & (rows["experiment"] == name)]

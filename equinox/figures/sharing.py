@@ -1,10 +1,11 @@
 """Several services on one accelerator: the tail latency of each, and training beside them.
 
-Columns are mixes of services, named with the requests of a batch where they are fewer than the rows
-of the array. Upper row: solid lines share the machine with training under the priority scheduler,
-dashed ones do not train; dotted is the latency target of the service of that color. Lower row:
-training relative to a dedicated accelerator; bands are 95 % intervals over seeds. A batch that runs
-is not interrupted, so that what a service waits for is the longest batch of the others.
+Columns are mixes of services, named with the requests of a batch where they are fewer than the
+rows of the array. Upper row: solid lines share the machine with training under the priority
+scheduler, dashed ones do not train; dotted is the latency target of the service of that color.
+Lower row: training relative to a dedicated accelerator; bands are 95 % intervals over seeds. Where
+a point is missing, a queue grows without bound. A batch that runs is not interrupted, so that what
+a service waits for is the longest batch of the others.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from equinox.figures._lines import draw_line, entry, log_if_wide, top_legend
+from equinox.figures._mixes import mix_titles
 from equinox.figures._select import require, select_order, with_interval
 from equinox.figures._style import BLACK, PAGE_IN, Look, look, new_figure, ordered
 
@@ -28,14 +30,14 @@ def plot(published: Mapping[str, float], sharing: pd.DataFrame) -> Figure:
     rows = select_order(require(sharing, "sharing", "any mix"))
     rows = rows[rows["scheduling"].isin(["priority", "inference_only"])]
     rows = require(rows, "sharing", "scheduling priority or inference_only")
-    mixes, services = sorted(rows["mix"].unique()), ordered(rows["workload"])
+    titles, services = mix_titles(rows), ordered(rows["workload"])
     figure = new_figure(PAGE_IN, 3.8)
     grid = figure.subplots(
-        2, len(mixes), sharex=True, sharey="row", squeeze=False, height_ratios=(3, 2)
+        2, len(titles), sharex=True, sharey="row", squeeze=False, height_ratios=(3, 2)
     )
-    for upper, lower, mix in zip(*grid, mixes, strict=True):
+    for upper, lower, (mix, title) in zip(*grid, titles.items(), strict=True):
         mine = rows[rows["mix"] == mix]
-        upper.set_title(_title(mine, int(rows["max_batch"].max())))
+        upper.set_title(title)
         _draw_latencies(upper, mine)
         _draw_training(lower, mine)
         lower.set_xlabel("Load of all (of saturation)")
@@ -51,16 +53,6 @@ def plot(published: Mapping[str, float], sharing: pd.DataFrame) -> Figure:
     ]
     top_legend(figure, columns=len(handles), handles=handles)
     return figure
-
-
-def _title(rows: pd.DataFrame, most: int) -> str:
-    """Return the services of a mix, with the size of their batches where it is below `most`."""
-    batches = rows.groupby("workload")["max_batch"].max()
-    names = [
-        look(service).label + (f" (≤ {batches[service]})" if batches[service] < most else "")
-        for service in ordered(rows["workload"])
-    ]
-    return " + ".join(names)
 
 
 def _draw_latencies(axes: Axes, rows: pd.DataFrame) -> None:

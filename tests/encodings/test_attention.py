@@ -72,6 +72,58 @@ def test_self_attention_of_a_single_sequence():
         assert torch.allclose(ours, theirs, atol=1e-6)
 
 
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize(
+    ("masks", "message"),
+    [
+        (
+            {"attn_mask": (1, 4)},
+            r"attn_mask is of shape \(1, 4\); it must be \(5, 4\) or \(6, 5, 4\)",
+        ),
+        ({"attn_mask": (5, 1)}, "attn_mask is of shape"),
+        ({"attn_mask": (4,)}, "attn_mask is of shape"),
+        ({"attn_mask": (2, 5, 4)}, "attn_mask is of shape"),
+        ({"attn_mask": (3, 2, 5, 4)}, "attn_mask is of shape"),
+        ({"key_padding_mask": (1, 4)}, r"key_padding_mask is of shape .* must be \(3, 4\)"),
+        ({"key_padding_mask": (3, 1)}, "key_padding_mask is of shape"),
+        ({"key_padding_mask": (4,)}, "key_padding_mask is of shape"),
+        ({"attn_mask": (5, 4), "dtype": torch.int32}, "attn_mask is of torch.int32"),
+    ],
+)
+def test_a_mask_that_pytorch_refuses_is_refused(batch_first, masks, message):
+    native = nn.MultiheadAttention(8, 2, batch_first=batch_first)
+    parts = [normal(0, 5, 3, 8), normal(1, 4, 3, 8), normal(2, 4, 3, 8)]
+    if batch_first:
+        parts = [part.transpose(0, 1) for part in parts]
+    dtype = masks.get("dtype", torch.bool)
+    shapes = {name: shape for name, shape in masks.items() if name != "dtype"}
+    given = {name: torch.zeros(shape, dtype=dtype) for name, shape in shapes.items()}
+    with pytest.raises((RuntimeError, AssertionError)):
+        native(*parts, **given)
+    with pytest.raises(ValueError, match=message):
+        convert(native, FINE)(*parts, **given)
+
+
+def test_sequences_that_pytorch_refuses_are_refused():
+    native = nn.MultiheadAttention(8, 2, batch_first=True)
+    q, k = normal(0, 3, 5, 8), normal(1, 3, 4, 8)
+    for parts in ((q, k[:1], k[:1]), (q, k, k[:, :2]), (q, k[0], k[0]), (q[0], k, k)):
+        with pytest.raises((RuntimeError, AssertionError)):
+            native(*parts)
+        with pytest.raises(ValueError, match="query, key and value are of shapes"):
+            convert(native, FINE)(*parts)
+
+
+def test_masks_of_a_single_sequence_are_those_of_pytorch():
+    native = nn.MultiheadAttention(8, 2)
+    x, padding = normal(0, 5, 8), torch.tensor([False] * 3 + [True] * 2)
+    for mask in (normal(1, 5, 5), normal(1, 2, 5, 5)):
+        given = {"attn_mask": mask, "key_padding_mask": padding}
+        ours, theirs = (layer(x, x, x, **given) for layer in (convert(native, FINE), native))
+        for mine, other in zip(ours, theirs, strict=True):
+            assert torch.allclose(mine, other, atol=1e-6)
+
+
 def test_a_transformer_evaluates_with_encoded_products_too():
     torch.manual_seed(0)
     layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)

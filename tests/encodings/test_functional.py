@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from equinox.encodings import BlockFloat, Encoding, derive_encoding, get_encoding, quantize
+from equinox.encodings import BlockFloat, Encoding, convert, derive_encoding, get_encoding, quantize
 from equinox.encodings.functional import attention, convolution, linear, matmul
 from equinox.encodings.operands import Operands
 
@@ -187,3 +187,15 @@ def test_a_matrix_meets_each_matrix_of_a_batch(left, right):
     others = b.expand(*whole.shape[:-2], 7, 4).flatten(0, -3)
     for one, other, product in zip(many, others, whole.flatten(0, -3), strict=True):
         assert torch.allclose(product, matmul(one, other, operands), atol=1e-6)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_gradients_of_a_kernel_of_size_1_have_the_strides_of_pytorch(stride):
+    native = nn.Conv2d(8, 16, 1, stride=stride)
+    x = normal(0, 4, 8, 6, 6).requires_grad_()
+    strides = []
+    for layer in (native, convert(native, "hbfp8_16")):
+        y = layer(x)
+        found = gradients(y, normal(1, *y.shape), x, *layer.parameters())
+        strides.append([part.stride() for part in found])
+    assert strides[0] == strides[1]

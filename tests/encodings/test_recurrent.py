@@ -144,6 +144,26 @@ def test_wrong_sizes_are_named(kind):
             layer(torch.zeros(3, 2, 5), (state, state) if kind is nn.LSTM else state)
 
 
+@pytest.mark.parametrize("layout", ["batch", "single", "packed"])
+def test_a_state_that_is_not_a_pair_or_not_a_tensor_is_told(layout):
+    x = torch.zeros(3, 5) if layout == "single" else torch.zeros(3, 2, 5)
+    h = torch.zeros(2, 4) if layout == "single" else torch.zeros(2, 2, 4)
+    if layout == "packed":
+        x = nn.utils.rnn.pack_padded_sequence(x, [3, 2])
+    lstm, gru = (convert(kind(5, 4, num_layers=2), "hbfp8_16") for kind in (nn.LSTM, nn.GRU))
+    expected = r"an LSTM expects a tuple of two, the states \(h, c\)"
+    for states, given in ((h, "one tensor"), ((h,), "1 tensors"), ((h,) * 3, "3 tensors")):
+        with pytest.raises(ValueError, match=f"hx is {given}; {expected}"):
+            lstm(x, states)
+    with pytest.raises(ValueError, match="hx is a tuple; a GRU expects one tensor, the state h"):
+        gru(x, (h, h))
+
+
+def test_two_states_may_come_in_a_list_as_in_pytorch():
+    lstm, x, h = convert(nn.LSTM(5, 4), "hbfp8_16"), normal(0, 3, 2, 5), normal(1, 1, 2, 4)
+    assert torch.equal(lstm(x, [h, h])[0], lstm(x, (h, h))[0])
+
+
 def test_a_wrong_shape_is_refused():
     with pytest.raises(ValueError, match="EncodedGRU takes 2 or 3 dims, not 4"):
         convert(nn.GRU(5, 7), "fp32")(normal(0, 1, 2, 3, 5))

@@ -9,6 +9,7 @@ from math import inf
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -19,7 +20,7 @@ from matplotlib.text import Text
 
 from equinox.figures.__main__ import FIGURES
 from equinox.figures._data import drawn_data
-from equinox.figures._save import FORMATS, save_figure
+from equinox.figures._save import FORMATS, house_style, save_figure
 from equinox.tables import TABLES
 from tests.figures._tables import random_table
 
@@ -205,3 +206,38 @@ def test_where_no_latency_is_finite_a_figure_says_so_and_shows_the_published_lev
     assert [text.get_text() for text in left.texts] == ["grows without bound\nat every load"]
     assert right.get_ylim()[1] > 78
     assert not module("scheduling_policies").plot({}, points).axes[0].texts
+
+
+def test_of_two_encodings_of_one_cost_the_first_is_drawn_wider_and_stays_visible() -> None:
+    blocks = [16, 32]
+    areas = {"fp32": [8.0, 8.0], "hbfp8_16": [1.0, 0.9], "mxint8": [0.99, 0.9], "int8": [0.9, 0.9]}
+    density = pd.DataFrame(
+        [
+            {"model": "equinox", "encoding": name, "block": block, "area_um2": area}
+            for name, of_blocks in areas.items()
+            for block, area in zip(blocks, of_blocks, strict=True)
+        ]
+    )
+    lines = module("arithmetic_density").plot({}, density).axes[0].get_lines()
+    width = {line.get_label(): (line.get_linewidth(), line.get_markersize()) for line in lines}
+    assert width["mxint8"] == width["int8"] == width["fp32"]
+    assert all(a > b for a, b in zip(width["hbfp8_16"], width["mxint8"], strict=True))
+
+
+def test_one_epoch_of_values_that_differ_little_has_whole_numbers_at_its_axes() -> None:
+    table = random_table("accuracy").query("epoch == 1 and task == 'resnet'")
+    near = table.assign(value=1.5 + 1e-5 * np.arange(len(table)), train_loss=1.0)
+    with house_style():
+        figure = module("convergence").plot({}, near)
+        FigureCanvasAgg(figure).draw()
+    axes = figure.axes[0]
+    low, high = axes.get_xlim()
+    assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
+    assert axes.yaxis.get_offset_text().get_text() == ""
+
+
+def test_a_scale_that_its_experiment_covers_stays_visible() -> None:
+    lines = draw("experiment_comparison").axes[0].get_lines()
+    sizes = [line.get_markersize() for line in lines]
+    assert len(sizes) > 1
+    assert sizes == sorted(set(sizes), reverse=True)

@@ -26,6 +26,26 @@ def test_a_wrong_value_names_its_key(repository):
     assert "Traceback" not in done.stdout
 
 
+def test_a_trace_is_read_before_anything_runs_and_is_an_input_of_what_rests_on_it(
+    repository, tmp_path
+):
+    path = tmp_path / "requests.csv"
+    config = [
+        "experiment=trace",
+        f"colocation__arrivals={path}",
+        f"colocation={{fleet: {{profile: {path}}}}}",
+    ]
+    path.write_text("time_s\n0\n5\n4\n")
+    done = snakemake(repository, "--dry-run", config=config)
+    assert done.returncode != 0
+    assert f"colocation.arrivals: trace {path}: row 3 of the trace is 4.0" in done.stdout
+    assert "Traceback" not in done.stdout
+    path.write_text("time_s\n0\n4\n5\n")
+    nodes = snakemake(repository, "--filegraph", config=config).stdout.split("</table>>]")
+    rest = {re.search(r'size="18">(\w+)<', node)[1] for node in nodes if str(path) in node}
+    assert rest == {"simulate", "colocation_sensitivity", "sharing", "fleet"}
+
+
 def test_the_rules_pass_snakemakes_own_lint(repository):
     done = snakemake(repository, "--lint")
     assert done.returncode == 0, done.stdout

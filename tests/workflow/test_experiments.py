@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.workflow.conftest import copy_product, snakemake
+
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("smoke")]
 
 
@@ -75,3 +77,29 @@ def test_without_an_experiment_there_is_nothing_to_compare(repository):
     output = plan(repository, "scale=smoke", "design_space={technology: epfl}")
     assert folders(output, "designs.parquet") == {"smoke"}
     assert "experiment_comparison" not in output
+
+
+@pytest.mark.parametrize(
+    ("target", "config", "reason"),
+    [
+        (
+            "fig_experiment_sharing",
+            ["experiment=hbm3"],
+            "beside scale = 'smoke', .*\n    snakemake sharing --config scale=smoke",
+        ),
+        (
+            "fig_experiment_accuracy",
+            ["experiment=hbm3"],
+            "trains nothing that scale = 'smoke'",
+        ),
+        ("fig_experiment_comparison", [], "--config experiment=NAME"),
+        ("compare", [], "--config experiment=NAME"),
+    ],
+)
+def test_what_cannot_be_compared_says_why_and_what_to_run_even_if_told_to_be_quiet(
+    repository, tmp_path, target, config, reason
+):
+    folder = copy_product(repository, tmp_path / "fresh")
+    done = snakemake(folder, target, "--quiet", "all", config=config)
+    assert done.returncode == 1
+    assert re.search(f"^{target}: .*{reason}", done.stdout, re.MULTILINE), done.stdout

@@ -1,4 +1,7 @@
 COLOCATION = as_json(CONFIG.colocation)
+TRACES = {
+    key: local(files) for key, files in trace_files(CONFIG.colocation).items() if files
+}
 POINT = "<results>/simulations/{workload}/{design}"
 
 
@@ -10,6 +13,7 @@ rule simulate:
         technology=TECHNOLOGY,
         technology_bases=TECHNOLOGY_BASES,
         training=lambda wildcards: training_file(wildcards.workload),
+        traces=TRACES.get("arrivals", []),
     output:
         colocation=f"{POINT}/colocation.parquet",
         saturation=f"{POINT}/saturation.parquet",
@@ -100,6 +104,7 @@ rule colocation_sensitivity:
         technology=TECHNOLOGY,
         technology_bases=TECHNOLOGY_BASES,
         training=training_file(CONFIG.colocation.sensitivity.workload),
+        traces=[TRACES.get(key, []) for key in ("arrivals", "sensitivity.arrivals")],
     output:
         "<results>/tables/colocation_sensitivity.parquet",
     log:
@@ -129,6 +134,7 @@ rule sharing:
         technology=TECHNOLOGY,
         technology_bases=TECHNOLOGY_BASES,
         workloads=sharing_files(),
+        traces=TRACES.get("arrivals", []),
     output:
         "<results>/tables/sharing.parquet",
     log:
@@ -157,6 +163,7 @@ rule fleet:
         sites="<results>/tables/sites.parquet",
         saturation="<results>/tables/saturation.parquet",
         designs=rules.designs.output,
+        traces=TRACES.get("fleet.profile", []),
     output:
         "<results>/tables/fleet.parquet",
     log:

@@ -8,19 +8,40 @@ from pathlib import Path
 
 import grimp
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.enums import Quietness
 
 from equinox.accelerator import technology_files
-from equinox.plan import comparisons, load_plan, scale_of, training_folders
+from equinox.plan import (
+    comparisons,
+    load_plan,
+    scale_of,
+    training_folders,
+    why_not_compared,
+)
 from equinox.config.checks import to_jsonable
 from equinox import dependencies
-from equinox.dependencies import ROOT, drawn_figures, figure_captions
+from equinox.dependencies import (
+    ROOT,
+    drawn_figures,
+    figure_captions,
+    figure_tables,
+)
 from equinox.progress import show_progress
 from equinox.report.environment import code_version
 from equinox.tables import SOURCES, made_tables
+from equinox.named_traces import check_traces, trace_files
 from equinox.training.layouts import LAYOUTS, describe_missing
 
+
+def refused(message):
+    """What ends a run with `message`, also under `--quiet all`, which hides Snakemake's errors."""
+    if Quietness.ALL in (workflow.output_settings.quiet or ()) and not workflow.dryrun:
+        print(message, file=sys.stderr)
+    return WorkflowError(message)
+
+
 if not os.access(".", os.W_OK):
-    raise WorkflowError(
+    raise refused(
         f"{Path.cwd()} is read-only; run in a folder that you may write to, "
         f"with --snakefile {ROOT / 'Snakefile'}"
     )
@@ -28,8 +49,9 @@ if not os.access(".", os.W_OK):
 # `config` holds what the user changes (--config, --configfile, or a module's config).
 try:
     CONFIG = load_plan(config)
+    check_traces(CONFIG.colocation, Path(".snakemake/traces"))
 except ValueError as error:
-    raise WorkflowError(str(error)) from None
+    raise refused(str(error)) from None
 
 # A comparison with the scale needs something else to compare.
 COMPARISONS = comparisons(CONFIG)
@@ -78,6 +100,19 @@ def product_file(path):
 def code(*modules):
     folder = Path(".snakemake", "code")
     return local(dependencies.source_stamp(IMPORTS, modules, folder))
+
+
+def beside_scale(name, tables):
+    """No input; or why target `name`, which sets an experiment beside its scale, cannot be made."""
+
+    def check(wildcards):
+        for reason in filter(
+            None, (why_not_compared(CONFIG, table) for table in tables)
+        ):
+            raise refused(f"{name}: {reason}")
+        return []
+
+    return check
 
 
 def technology_inputs(space):

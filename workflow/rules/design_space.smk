@@ -217,6 +217,7 @@ rule density:
 
 rule compare:
     input:
+        beside_scale("compare", ["comparison"]),
         code=code("equinox.design_space.__main__"),
         designs=rules.designs.output,
         technology=SCALE_TECHNOLOGY,

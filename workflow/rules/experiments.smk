@@ -1,10 +1,12 @@
-# An experiment beside its scale, in what both have; rule compare has the designs.
-for table in [name for name in COMPARISONS if name in SOURCES]:
+# An experiment beside its scale, in what both have; rule compare has the designs. The rules are there
+# without an experiment, or results of its scale, too: asked for then, they say what is missing.
+for table in SOURCES:
 
     rule:
         name:
             f"{table}"
         input:
+            beside_scale(table, [table]),
             code=code("equinox.report.compare"),
             tables=[
                 f"results/{CONFIG.scale}/tables/{SOURCES[table]}.parquet",

@@ -1,11 +1,12 @@
 PUBLISHED = product_file("config/published.yaml")
 
-for name, tables in FIGURES.items():
+for name, tables in figure_tables().items():
 
     rule:
         name:
             f"fig_{name}"
         input:
+            beside_scale(f"fig_{name}", tables),
             code=code("equinox.figures.__main__", f"equinox.figures.{name}"),
             style=product_file("equinox/figures/style.mplstyle"),
             published=PUBLISHED,
