@@ -100,14 +100,22 @@ def run(
             continue
         machine.infer_at = ready(code, infer, machine)
         if infer.begun == 0:
-            service = services[machine.service]
-            for request in range(machine.oldest, service.first):
-                completion[machine.service, request] = infer.result
-            service.batches += 1
-            service.used += machine.used
-            service.used_rows += machine.used * machine.rows
-            machine.used = 0
-            machine.infer_at = max(machine.eligible, max(infer.loaded, infer.result))
+            _complete_batch(services, machine, infer, completion)
+
+
+@part
+def _complete_batch(
+    services: Records, machine: Record, infer: Record, completion: Integers
+) -> None:
+    """Enter when the batch that has issued its last instruction is complete, and what it took."""
+    service = services[machine.service]
+    for request in range(machine.oldest, service.first):
+        completion[machine.service, request] = infer.result
+    service.batches += 1
+    service.used += machine.used
+    service.used_rows += machine.used * machine.rows
+    machine.used = 0
+    machine.infer_at = max(machine.eligible, max(infer.loaded, infer.result))
 
 
 @part
