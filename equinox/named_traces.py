@@ -7,6 +7,7 @@ from pathlib import Path
 from equinox.colocation.arrivals import TRACE_SUFFIXES
 from equinox.colocation.traces import read_trace
 from equinox.config.colocation import Colocation
+from equinox.machine_code import sources_hash
 
 
 def is_trace(name: str) -> bool:
@@ -35,7 +36,8 @@ def check_traces(colocation: Colocation, folder: Path) -> None:
     """Raise a ValueError unless each trace can be read, is sorted, and so on: see `read_trace`.
 
     A million rows take a second, and a workflow reads its config once for each job of a cluster: an
-    empty file in `folder` stands for a trace that was sound, until its time or size changes.
+    empty file in `folder` stands for a trace that was sound, until its time or size changes, or
+    what reads it.
     """
     for key, names in trace_files(colocation).items():
         for name in names:
@@ -52,5 +54,6 @@ def check_traces(colocation: Colocation, folder: Path) -> None:
 
 def _version(path: Path) -> str:
     about = path.stat()
-    text = f"{path.resolve()} {about.st_size} {about.st_mtime_ns}"
+    rules = sources_hash("equinox.colocation.traces")
+    text = f"{rules} {path.resolve()} {about.st_size} {about.st_mtime_ns}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]

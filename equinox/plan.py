@@ -54,6 +54,11 @@ def _check_arrivals(colocation: Colocation) -> None:
     for key, names in named_arrivals(colocation).items():
         for name in names:
             if is_trace(name):
+                if set("{}") & set(name):
+                    raise ValueError(
+                        f"colocation.{key} = {name!r}: Snakemake reads braces in a path as a "
+                        "wildcard; rename the file or its folder"
+                    )
                 if not Path(name).is_file():
                     raise ValueError(f"colocation.{key} = {name!r}: there is no such file")
             elif key != "fleet.profile":

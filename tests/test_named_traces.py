@@ -69,3 +69,6 @@ def test_a_sound_trace_is_read_once_until_it_changes(tmp_path, monkeypatch):
     os.utime(path, ns=(0, 0))
     check_traces(config(path), seen)
     assert len(reads) == 3
+    monkeypatch.setattr("equinox.named_traces.sources_hash", lambda module: "edited since")
+    check_traces(config(path), seen)
+    assert len(reads) == 4

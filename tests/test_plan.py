@@ -88,6 +88,7 @@ def test_a_table_that_cannot_be_compared_says_why_with_the_command_that_helps(tm
         ({"colocation": {"sensitivity": {"design": "fast"}}}, r"sensitivity.design = 'fast'"),
         ({"colocation": {"arrivals": "gama:4"}}, r"colocation.arrivals: .*'gama:4'; processes are"),
         ({"colocation": {"arrivals": "no.csv"}}, r"colocation.arrivals = 'no.csv': .*no such file"),
+        ({"colocation": {"arrivals": "a{b}.csv"}}, r"reads braces in a path as a wildcard; rename"),
         (
             {"colocation": {"sensitivity": {"arrivals": ["weibull:0"]}}},
             r"sensitivity.arrivals: .*0",

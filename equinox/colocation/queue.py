@@ -177,7 +177,6 @@ def _batch_durations(batch_s: ArrayLike, max_batch: int) -> Times:
     return duration
 
 
-# numba: its wheels bring their own code generator, so no C compiler is needed where this runs.
 @kernel
 def _serve(
     arrival: Times,

@@ -221,12 +221,13 @@ def _row(place: int, service: Service, order: Order) -> tuple[int, ...]:
     """Return a record of `State.services`."""
     timeout = batch_timeout(service.batching, service.timeout_cycles)
     guard = service.guard_batches * service.rows
-    target = records.NEVER // 4 if service.target_cycles == inf else int(service.target_cycles)
+    # Below any time, so that the latest deadline is still before NEVER.
+    target = int(min(service.target_cycles, records.NEVER // 4))
     needed = service.rows + max(service.rows, 0 if guard == inf else int(guard) + 1)
     return (
         *(0, 0, 1, needed, service.rows),
-        records.NEVER if timeout == inf else int(timeout),
-        records.NEVER if guard == inf else int(guard),
+        int(min(timeout, records.NEVER)),
+        int(min(guard, records.NEVER)),
         int(service.shortens),
         *order(place, target),
         *(0, 0, 0, 0),

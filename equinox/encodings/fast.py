@@ -12,7 +12,7 @@ from torch import Tensor
 
 from equinox.encodings import image_kernels, kernels, scaled_kernels, team
 from equinox.encodings.formats import SAMPLE, BlockFloat, Fixed, Float
-from equinox.encodings.plans import NEAREST, PLANS, Place, Plan, Work
+from equinox.encodings.plans import NEAREST, PLANS, Place, Plan, Work, at_fork
 from equinox.encodings.scratch import is_dense
 
 #: Values that are worth the start of a thread.
@@ -32,7 +32,7 @@ def round_blocks(
 ) -> Tensor | None:
     """Return float32 `x` of the CPU rounded to `block_float`, with the strides of `x` if dense.
 
-    None where `x` has no or one value, and of exponents that are rounded up.
+    None where `x` is empty, and of exponents that are rounded up.
 
     Blocks that are whole indices of dim 0, or the whole tensor, are found in any dense layout, for
     example channels last; random numbers then follow the order of memory. Other layouts are copied,
@@ -54,7 +54,7 @@ def round_blocks(
         alike = out is None or out.stride() == x.stride()
         if not (plan.by_rows and outermost and alike and is_dense(x)):
             if out is None or not out.is_contiguous():
-                out = torch.empty(x.shape, dtype=torch.float32)
+                out = torch.empty(x.shape, dtype=torch.float32, device="cpu")
             x = out.copy_(x)
     if out is None:
         out = x if in_place else torch.empty_like(x)
@@ -93,19 +93,18 @@ _MOST_PLANS = 1024
 
 
 def _add_plan(place: Place, block_float: BlockFloat) -> Plan | None:
-    if len(PLANS) >= _MOST_PLANS:
-        PLANS.clear()
     _, size, threads = place
     plan = _plan(block_float, size, threads)
     if plan is not None:
+        if len(PLANS) >= _MOST_PLANS:
+            PLANS.clear()
         PLANS[place] = plan._replace(block_float=block_float)
     return plan
 
 
 @lru_cache(maxsize=_MOST_PLANS)
 def _plan(block_float: BlockFloat, size: torch.Size, threads: int) -> Plan | None:
-    # One value alone may be an imaginary part that PyTorch negates when it is read.
-    if size.numel() < 2 or block_float.exponent_rule != "floor":
+    if size.numel() == 0 or block_float.exponent_rule != "floor":
         return None
     rows = size[0] if size else 1
     columns = size.numel() // rows
@@ -123,7 +122,7 @@ def _plan(block_float: BlockFloat, size: torch.Size, threads: int) -> Plan | Non
     return Plan(block_float, is_nearest, tuple(size), strides, rows, columns, by_rows, work)
 
 
-@team.at_fork
+@at_fork
 def forget() -> None:
     """Forget what is planned, since it is for the threads that there were."""
     PLANS.clear()
@@ -132,7 +131,10 @@ def forget() -> None:
 
 
 def _run(work: Work, x: Tensor, out: Tensor, key: int | None) -> None:
-    work.launch(work.address, x.data_ptr(), out.data_ptr(), _number(key))
+    from_, to = x.data_ptr(), out.data_ptr()
+    if not (from_ and to):
+        raise ValueError("x or out has no memory, as within torch.func.functionalize")
+    work.launch(work.address, from_, to, _number(key))
 
 
 def _rounding(block_float: BlockFloat) -> tuple[int, int, int]:

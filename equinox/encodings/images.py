@@ -51,7 +51,7 @@ def in_usual_order(images: Tensor) -> Tensor:
     if images.is_contiguous() or not images.is_contiguous(memory_format=torch.channels_last):
         return images.contiguous()
     rows = images.permute(0, 2, 3, 1).flatten(1, 2)
-    return _turn_images(rows, torch.empty(images.shape, dtype=images.dtype))
+    return _turn_images(rows, torch.empty(images.shape, dtype=images.dtype, device="cpu"))
 
 
 def _turn_images(images: Tensor, out: Tensor) -> Tensor:

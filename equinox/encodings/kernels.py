@@ -63,7 +63,7 @@ MAGNITUDE = np.uint32(0x7FFFFFFF)
 INFINITY = np.uint32(0x7F800000)
 #: Columns that a strip takes at a time: their maxima and steps stay in the first-level cache.
 _CHUNK = 1024
-#: Bytes of the scratch memory of a strip that need not be asked for.
+#: Bytes of the scratch memory of a strip that the stack has room for.
 _STACK = 5 * 4 * _CHUNK
 #: Steps with these exponents, their inverses and what `_nearest` adds are normal float32.
 _LARGEST_FAST = 100

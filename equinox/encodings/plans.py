@@ -5,6 +5,7 @@ A tensor of 256x256 values is rounded in the time of two hundred look-ups of a n
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
@@ -39,6 +40,22 @@ class Plan(NamedTuple):
     columns: int
     by_rows: bool
     work: Work
+
+
+#: Not empty in a process that was forked from one that had this: OpenMP's threads stayed there.
+FORKED: list[bool] = []
+
+
+def at_fork(call: Callable[[], None]) -> Callable[[], None]:
+    """Return `call`, which a process that is forked from this one calls first."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=call)
+    return call
+
+
+@at_fork
+def _note() -> None:
+    FORKED.append(True)
 
 
 Place: TypeAlias = tuple[int, torch.Size, int]

@@ -120,7 +120,8 @@ class _EncodedRecurrent(nn.RNNBase, ABC):
 
 def _check_pair(hx: object) -> None:
     if not isinstance(hx, (tuple, list)) or len(hx) != 2:
-        given = f"{len(hx)} tensors" if isinstance(hx, (tuple, list)) else "one tensor"
+        several = isinstance(hx, (tuple, list))
+        given = f"{len(hx)} tensors" if several else f"one {type(hx).__name__}"  # type: ignore[arg-type]
         raise ValueError(f"hx is {given}; an LSTM expects a tuple of two, the states (h, c)")
 
 

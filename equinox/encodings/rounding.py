@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, cast
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import increment_version
 
 from equinox.encodings import compiled, reference
 from equinox.encodings.formats import (
@@ -33,7 +34,7 @@ _is_dynamo_compiling = torch.compiler.is_dynamo_compiling
 
 
 def _empty_strided(size: tuple[int, ...], strides: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    return torch.empty_strided(size, strides, dtype=dtype)
+    return torch.empty_strided(size, strides, dtype=dtype, device="cpu")
 
 
 #: New memory of the CPU, taken as code does that PyTorch compiled, which does not look for what may
@@ -86,7 +87,11 @@ def quantize(
     if out is not None:
         target = out if _may_write(values, out) else None
         rounded = encode(values, number_format, generator, out=target)
-        return out if rounded is out else out.copy_(rounded)
+        if rounded is not out:
+            return out.copy_(rounded)
+        if not out.is_inference():
+            increment_version(out)  # so that a backward pass that needs its former values says so
+        return out
     rounded = encode(values, number_format, generator)
     return values.clone() if rounded is values else rounded
 
@@ -101,12 +106,15 @@ def _round_as_planned(
     plan = PLANS.get((id(number_format), x.shape, _get_num_threads()))
     if plan is None or type(x) is not Tensor or x.dtype is not _FLOAT32:
         return None
-    if not (x.is_cpu and x.is_contiguous()):
+    if not x.is_cpu or x.stride() != plan.strides or x.is_neg():
+        return None
+    where = x.data_ptr()
+    if not where:
         return None
     key = NEAREST if plan.is_nearest else _draw_key(generator)
     rounded: Tensor = _empty(plan.size, plan.strides, _FLOAT32)
     launch, address, _ = plan.work
-    launch(address, x.data_ptr(), rounded.data_ptr(), key)
+    launch(address, where, rounded.data_ptr(), key)
     return rounded
 
 
@@ -124,6 +132,7 @@ def encode(
     or of images channels last; where the result is neither, they were left as they were.
     """
     key = None if number_format.rounding == "nearest" else _draw_key(generator)
+    x = x.resolve_neg()
     if not x.is_cpu:
         _check_dtype(x)
         return compiled.quantize(x, number_format, key)
@@ -243,8 +252,8 @@ def _check_dtype(x: Tensor) -> None:
 
 
 def _check(x: Tensor, out: Tensor) -> None:
-    if out.shape != x.shape or out.dtype != x.dtype:
+    if (out.shape, out.dtype, out.device) != (x.shape, x.dtype, x.device):
         raise ValueError(
-            f"out is {out.dtype} of shape {tuple(out.shape)}; it must be "
-            f"{x.dtype} of shape {tuple(x.shape)}, like x"
+            f"out is {out.dtype} of shape {tuple(out.shape)} on {out.device}; it must be "
+            f"{x.dtype} of shape {tuple(x.shape)} on {x.device}, like x"
         )

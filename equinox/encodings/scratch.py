@@ -38,7 +38,7 @@ def scratch_like(
     if memory is None or memory.numel() < values:
         _keep_freed_memory()
         with torch.inference_mode(False):  # what evaluation makes, training is to write to
-            memory = torch.empty(values, dtype=torch.float32)
+            memory = torch.empty(values, dtype=torch.float32, device="cpu")
         setattr(_PER_THREAD, purpose, memory)
     return memory.as_strided(x.shape, _strides(x, layout))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from array import array
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ from equinox.encodings.intrinsics import (
     store_integer,
 )
 from equinox.encodings.kernels import ADDRESS, APART, ARGUMENTS, KEY, OUT, PARALLEL, PARTS, X
-from equinox.encodings.plans import Work
+from equinox.encodings.plans import FORKED, Work
 from equinox.machine_code import renewed
 
 _Launch: TypeAlias = Callable[[int, int, int, int], None]
@@ -36,10 +35,11 @@ def work_of(kernel: int, parts: tuple[int, int, int], matrix: tuple[int, ...]) -
     forked from this one, since OpenMP does not find out that its threads have stayed behind.
     """
     threads = parts[0]
-    team = (_PARALLEL[0], kernel, _THREAD_NUMBER) if threads > 1 and _PARALLEL else (0, kernel, 0)
+    parallel = 0 if threads == 1 or FORKED else _PARALLEL
+    team = parallel, kernel, _THREAD_NUMBER if parallel else 0
     taken = (0,) * APART * threads
     arguments = array("q", (*team, *parts, 0, 0, *matrix, 0, *taken))
-    launch = _launcher() if threads == 1 or _PARALLEL else _launch_on_python
+    launch = _launcher() if threads == 1 or parallel else _launch_on_python
     return Work(launch, arguments.buffer_info()[0], arguments)
 
 
@@ -94,15 +94,7 @@ def _openmp(name: str) -> int:
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
-def at_fork(forget: Callable[[], None]) -> Callable[[], None]:
-    """Return `forget`, which a process that is forked from this one calls first."""
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=forget)
-    return forget
-
-
-#: The function that runs another on OpenMP's threads, if there is one and they are of this process.
-_PARALLEL = [address for address in [_openmp("GOMP_parallel")] if address]
-at_fork(_PARALLEL.clear)
+#: Address of the function that runs another on OpenMP's threads; 0 without it.
+_PARALLEL = _openmp("GOMP_parallel")
 #: Address of the function that gives the number of a thread in a team; 0 without OpenMP.
 _THREAD_NUMBER = _openmp("omp_get_thread_num")

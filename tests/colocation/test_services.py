@@ -74,6 +74,13 @@ def test_a_service_without_a_target_comes_after_all_that_have_one():
     assert [each.tolist() for each in found] == [[30, 40, 100], [10, 20]]
 
 
+def test_a_target_beyond_all_time_is_as_none():
+    for target in (5e18, 1e300):
+        services = [one_by_one(program(10), target_cycles=target), one_by_one(program(10))]
+        found = serve(services, [[], [0, 5]], order="deadline")
+        assert [each.tolist() for each in found] == [[], [10, 20]]
+
+
 def test_bodies_that_repeat_by_hand():
     def bodies(text):
         table = np.array([[ord(letter)] for letter in text])

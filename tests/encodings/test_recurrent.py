@@ -152,7 +152,7 @@ def test_a_state_that_is_not_a_pair_or_not_a_tensor_is_told(layout):
         x = nn.utils.rnn.pack_padded_sequence(x, [3, 2])
     lstm, gru = (convert(kind(5, 4, num_layers=2), "hbfp8_16") for kind in (nn.LSTM, nn.GRU))
     expected = r"an LSTM expects a tuple of two, the states \(h, c\)"
-    for states, given in ((h, "one tensor"), ((h,), "1 tensors"), ((h,) * 3, "3 tensors")):
+    for states, given in ((h, "one Tensor"), ((h,), "1 tensors"), ((h,) * 3, "3 tensors")):
         with pytest.raises(ValueError, match=f"hx is {given}; {expected}"):
             lstm(x, states)
     with pytest.raises(ValueError, match="hx is a tuple; a GRU expects one tensor, the state h"):

@@ -263,10 +263,45 @@ def test_a_tensor_of_a_known_shape_is_rounded_as_what_it_is():
         quantize(x, block_float, blocks="row")
 
 
-def test_what_pytorch_negates_when_it_is_read_is_rounded_negated():
-    part = torch.tensor([0.5 + 0.37j]).conj().imag  # contiguous, and 0.37 in memory
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_what_pytorch_negates_when_it_is_read_is_rounded_negated(name):
+    number_format = replace(get_encoding(name).w, rounding="nearest")
+    one = torch.tensor([0.5 + 0.37j]).conj().imag  # contiguous, and 0.37 in memory
+    for x in (one, torch._neg_view(normal(0, 6, 7))):
+        for _ in range(2):  # once a plan is made
+            assert torch.equal(quantize(x, number_format), quantize(x.resolve_neg(), number_format))
+            assert (quantize(x, number_format) * x >= 0).all()
+
+
+def test_a_result_has_the_strides_of_what_is_rounded_each_time():
+    x = normal(0, 8, 16, 1, 1).as_strided((8, 16, 1, 1), (16, 1, 16, 16))
+    assert [quantize(x, BlockFloat(tile=(3, 5))).stride() for _ in range(2)] == [x.stride()] * 2
+
+
+def test_another_default_device_changes_nothing():
+    x, block_float = normal(0, 12, 12), BlockFloat(tile=(3, 5))
+    expected = quantize(x.T, block_float)
+    with torch.device("meta"):
+        assert same_bits(quantize(x.T, block_float), expected)
+        assert same_bits(quantize(x.T.contiguous(), block_float), expected)
+
+
+def test_memory_that_is_not_there_is_an_error():
+    x, block_float = normal(0, 12, 12), BlockFloat(tile=(3, 5))
     for _ in range(2):
-        assert quantize(part, BlockFloat(mantissa_bits=3)).item() == -0.375
+        with pytest.raises(ValueError, match="no memory"):
+            torch.func.functionalize(lambda values: quantize(values, block_float))(x)
+        quantize(x, block_float)
+    with pytest.raises(ValueError, match="on meta; it must be .* on cpu"):
+        quantize(x, block_float, out=torch.empty(12, 12, device="meta"))
+
+
+def test_a_backward_pass_that_needs_what_out_held_fails():
+    weight, out = normal(0, 4, 4).requires_grad_(), normal(1, 4, 4)
+    loss = (weight * out).sum()
+    quantize(normal(2, 4, 4), BlockFloat(), out=out)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
 
 
 WITHOUT_KERNELS = """

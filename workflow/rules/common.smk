@@ -50,7 +50,7 @@ if not os.access(".", os.W_OK):
 try:
     CONFIG = load_plan(config)
     check_traces(CONFIG.colocation, Path(".snakemake/traces"))
-except ValueError as error:
+except (ValueError, OSError) as error:
     raise refused(str(error)) from None
 
 # A comparison with the scale needs something else to compare.
