@@ -117,7 +117,7 @@ def _plan(block_float: BlockFloat, size: torch.Size, threads: int) -> Plan | Non
         height, width = 1, shape[1]
     kernel = (kernels.round_rows if by_rows else kernels.round_tiles)()
     work = _work(kernel, shape, (height, width), _rounding(block_float), threads, height=height)
-    strides = torch.empty(size, device="meta").stride()
+    strides = None if 1 in size else torch.empty(size, device="meta").stride()
     is_nearest = block_float.rounding == "nearest"
     return Plan(block_float, is_nearest, tuple(size), strides, rows, columns, by_rows, work)
 

@@ -34,7 +34,9 @@ class Plan(NamedTuple):
     block_float: BlockFloat
     is_nearest: bool
     size: tuple[int, ...]
-    strides: tuple[int, ...]
+    #: None where dims of one value leave them open. One value alone may also be an imaginary part
+    #: that PyTorch negates when it is read.
+    strides: tuple[int, ...] | None
     #: The size as a matrix, and whether a block is a row of it, or all of it.
     rows: int
     columns: int

@@ -104,9 +104,9 @@ def _round_as_planned(
     A small tensor is rounded in the time that the checks of the other ways take.
     """
     plan = PLANS.get((id(number_format), x.shape, _get_num_threads()))
-    if plan is None or type(x) is not Tensor or x.dtype is not _FLOAT32:
+    if plan is None or plan.strides is None:
         return None
-    if not x.is_cpu or x.stride() != plan.strides or x.is_neg():
+    if type(x) is not Tensor or x.dtype is not _FLOAT32 or not (x.is_cpu and x.is_contiguous()):
         return None
     where = x.data_ptr()
     if not where:
